@@ -9,6 +9,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, test } from "vitest"
+import { trialLoad } from "./linux.ts"
 
 /** The root of the checkout. */
 export const root: string = join(dirname(fileURLToPath(import.meta.url)), "../..")
@@ -34,18 +35,26 @@ function lazily(probe: () => Requirement): () => Requirement {
 }
 
 /** Each probe runs once, when first asked. */
-export const requirement = {
+export const requirement: Readonly<Record<string, () => Requirement>> = {
   clang: lazily(() => tool("clang", "clang", ["--version"])),
   llvmObjdump: lazily(() => tool("llvm-objdump", "llvm-objdump", ["--version"])),
   bpftool: lazily(() => tool("bpftool", "bpftool", ["version"])),
   tcpdump: lazily(() => tool("tcpdump", "tcpdump", ["--version"])),
   ip: lazily(() => tool("ip", "ip", ["-V"])),
+  linux: lazily(() => {
+    const errno = trialLoad()
+    return {
+      name: "linux",
+      available: errno === 0,
+      reason: `bpf(2) refuses a trial load: ${errno}`,
+    }
+  }),
   shared: lazily(() => ({
     name: "shared",
     available: existsSync(join(shared, "pcap")),
     reason: "the shared captures and vectors do not lie beside the checkout",
   })),
-} as const
+}
 
 /** Like `describe`, but skipped with a printed reason (or failed, see above) when something is missing. */
 export function describeWith(needs: readonly Requirement[], name: string, body: () => void): void {
