@@ -1,0 +1,98 @@
+/**
+ * The kernel as a running program sees it: shared state ({@link KernelState}) and the state of one
+ * run ({@link Environment}), which helpers reach through `machine.environment`.
+ */
+
+import type { Btf } from "../btf/index.ts"
+import type { PacketBuffer } from "./contexts/packet-buffer.ts"
+import type { BpfMap, MapHost } from "./maps/map.ts"
+import type { NetworkDevice } from "./net/device.ts"
+import type { Program } from "./programs/program.ts"
+import type { Task } from "./tasks/task.ts"
+
+/** Time that only moves when told to (or when a run says that it took some). */
+export interface VirtualClock {
+  /** Nanoseconds since the virtual boot: ktime_get_ns. */
+  now(): bigint
+  /** Nanoseconds since 1970: what ktime_get_tai_ns and wall-clock fields are derived from. */
+  wall(): bigint
+  /** Moves time on and runs the timers that fall due, in order. */
+  advance(nanoseconds: bigint): void
+  /** Runs `action` when time reaches `at`; returns the cancelling function. */
+  schedule(at: bigint, action: () => void): () => void
+}
+
+/** What every part of the embedded kernel may use. One per kernel. */
+export interface KernelState extends MapHost {
+  readonly clock: VirtualClock
+  /** Appends one finished line to trace_pipe (bpf_trace_printk). */
+  trace(line: string): void
+  /** The kernel's own types, and where its objects lie. */
+  readonly types: Btf
+  /** The map whose descriptor lies at `address` in linear memory, or undefined. */
+  mapAt(address: number): BpfMap | undefined
+  programById(id: number): Program | undefined
+  device(ifindex: number): NetworkDevice | undefined
+  /** The task that is current when nothing else says so: pid 0, `swapper/0`. */
+  readonly idleTask: Task
+  /** Tells readers of a ring buffer or perf array that there are records. */
+  notify(map: BpfMap): void
+  /** Runs a program once; the only way programs are run. */
+  run(program: Program, input: RunInput): RunOutcome
+  /** Symbols for bpf_ksym lookups and stack traces: name → address as a program sees it. */
+  kernelSymbol(name: string): bigint | undefined
+}
+
+export interface RunInput {
+  /** Address of the context in linear memory and the region it belongs to. */
+  readonly context: number
+  readonly contextRegion: number
+  readonly cpu?: number
+  readonly task?: Task
+  readonly packet?: PacketBuffer | null
+  /** bpf_get_attach_cookie. */
+  readonly cookie?: bigint
+  /** tracing: bpf_get_func_arg and friends; addresses of the saved arguments. */
+  readonly functionArguments?: { readonly address: number; readonly count: number }
+}
+
+export interface RunOutcome {
+  /** r0 of the program that ended the run; both halves 0 after a fault. */
+  readonly low: number
+  readonly high: number
+  /** Why the run ended early, or null. */
+  readonly fault: import("../interpreter/index.ts").Fault | null
+  /** What bpf_redirect and its like asked for; the hook that ran the program acts on it. */
+  readonly redirect: Redirect | null
+  /** Instructions executed. */
+  readonly steps: number
+}
+
+/** bpf_redirect, bpf_redirect_map, bpf_redirect_peer, bpf_redirect_neigh, bpf_clone_redirect. */
+export interface Redirect {
+  readonly kind: "device" | "peer" | "neighbour" | "map"
+  readonly ifindex: number
+  readonly flags: bigint
+  /** For "map": the devmap, cpumap or xskmap, and the index in it. */
+  readonly map?: BpfMap
+  readonly index?: number
+}
+
+/** The state of one run. Fresh for each; nested runs (redirects, timers) have their own. */
+export interface Environment {
+  readonly kernel: KernelState
+  /** Changes with tail calls. */
+  program: Program
+  readonly cpu: number
+  readonly task: Task
+  readonly context: number
+  readonly contextRegion: number
+  readonly packet: PacketBuffer | null
+  readonly cookie: bigint
+  readonly functionArguments: { readonly address: number; readonly count: number } | null
+  redirect: Redirect | null
+  /** Held spin locks, RCU sections… (addresses), for the checks Linux's verifier does statically. */
+  lock: number
+  /** bpf_set_retval of cgroup programs. */
+  returnValue: number
+}
