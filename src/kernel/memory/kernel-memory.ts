@@ -12,12 +12,15 @@ export interface KernelMemory extends AddressSpace {
    * or 0 when memory is exhausted (callers answer -ENOMEM). May replace the views.
    */
   allocate(size: number, alignment?: number): number
-  /** Returns what `allocate` gave. Freeing 0 does nothing. */
+  /** Returns what `allocate` gave. Freeing 0 does nothing; freeing anything else twice throws. */
   free(offset: number): void
   /** Bytes handed out and not yet freed. */
   readonly allocatedBytes: number
 
-  /** A new region over `[start, end)`; returns its index. `REGION_TAG | index` is its tag. */
+  /**
+   * A new region over `[start, end)`; returns its index, or 0 when all are in use (callers answer
+   * -ENOMEM). `REGION_TAG | index` is its tag. May replace the region arrays.
+   */
   createRegion(start: number, end: number, flags: number): number
   setRegion(region: number, start: number, end: number, flags: number): void
   /** The index may be reused: no address of the region may be in use any more. */
