@@ -73,6 +73,8 @@ export interface BpfMap extends MapParameters {
   /** Bytes of a value as the system call sees it. */
   readonly syscallValueSize: number
 
+  /** The last descriptor or pin is gone, references from programs may remain: prog arrays empty themselves. */
+  lastUserReferenceDropped?(): void
   /** Gives all memory back; the kernel calls it when the last reference is gone. */
   destroy(): void
 }
@@ -89,4 +91,6 @@ export interface ReferenceMap<T> extends BpfMap {
   reference(key: number): T | undefined
   /** All references, for tearing down. */
   references(): Iterable<T>
+  /** Forgets all references (the caller has put them). */
+  clearReferences(): void
 }

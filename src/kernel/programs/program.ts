@@ -20,7 +20,7 @@ export interface Program {
   readonly flags: number
   readonly license: string
   readonly gplCompatible: boolean
-  /** First 8 bytes of the SHA-1 of the instructions, map descriptors zeroed. */
+  /** First 8 bytes of the SHA-256 of the instructions, map and BTF immediates zeroed. */
   readonly tag: Uint8Array
   /** As given, and as they run (map and BTF addresses filled in). */
   readonly insns: Uint8Array
