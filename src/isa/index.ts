@@ -1,2 +1,6 @@
+export * from "./disassemble.ts"
+export * from "./forms.ts"
 export * from "./instruction.ts"
 export * from "./opcode.ts"
+export * from "./predicates.ts"
+export * from "./validate.ts"
