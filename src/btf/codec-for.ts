@@ -155,6 +155,8 @@ function scalar(codec: Codec<number> | Codec<bigint> | Codec<unknown>, exact: bo
 }
 
 function intCodec(btf: Btf, type: BtfInt): Codec<number> | Codec<bigint> {
+  if (![1, 2, 4, 8, 16].includes(type.size))
+    throw new ObjectError(`int '${type.name}' (type ${type.id}) has ${type.size} bytes`)
   return integer(type.size, type.signed, btf.littleEndian)
 }
 

@@ -89,8 +89,6 @@ export function decodeType(context: RecordContext, id: number, at: number): BtfT
       const encoding = (word >>> 24) & 0xf
       const bits = word & 0xff
       const bitOffset = (word >>> 16) & 0xff
-      if (size < 1 || size > 16 || (size & (size - 1)) !== 0)
-        fail(context, at, `int '${name}' has ${size} bytes, not 1, 2, 4, 8 or 16`)
       if (bits + bitOffset > 8 * size)
         fail(context, at, `int '${name}' has ${bits} bits from bit ${bitOffset} in ${size} bytes`)
       return {

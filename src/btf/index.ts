@@ -1,4 +1,5 @@
 export * from "./btf.ts"
+export * from "./builder.ts"
 export { alignOfCodec, type Codec, type Decoded, decodeValue, encodeValue } from "./codec.ts"
 export * from "./codec-for.ts"
 export {
@@ -22,6 +23,7 @@ export {
   u64,
 } from "./codecs.ts"
 export * from "./constants.ts"
+export type { BtfTypeInput } from "./encode.ts"
 export * from "./ext.ts"
 export * from "./layout.ts"
 export { essentialName } from "./name-index.ts"

@@ -186,7 +186,7 @@ function crossesUnit(source: TypeSource, member: BtfMember, alignment: number): 
   return Math.floor((member.bitOffset + member.bitSize - 1) / unit) !== first
 }
 
-/** The type of a member that is a flexible array (`T name[]`), if `type` ends with one. */
+/** The array type of a struct's last member, if that is a flexible array (`T name[]`). */
 export function flexibleArray(
   source: TypeSource,
   type: BtfStruct | BtfUnion,
@@ -194,8 +194,7 @@ export function flexibleArray(
   const last = type.members.at(-1)
   if (last === undefined || type.kind === "union") return undefined
   const array = resolveType(source, last.type)
-  if (array.kind !== "array" || array.length !== 0) return undefined
-  return last.bitOffset >= 8 * (type.size - alignOf(source, array.type)) ? array : undefined
+  return array.kind === "array" && array.length === 0 ? array : undefined
 }
 
 function describe(type: BtfType): string {
