@@ -85,8 +85,7 @@ export function parseIpv6(text: string): Uint8Array {
     return Uint8Array.from(bytes)
   }
   if (bytes.length > 14) throw refuse("'::' stands for nothing")
-  if (head.some((group) => group.includes(".")) && tail.length > 0)
-    throw refuse("the dotted quad is not last")
+  if (head.at(-1)?.includes(".")) throw refuse("the dotted quad is not last")
   const result = new Uint8Array(16)
   result.set(bytes.slice(0, head.length * 2), 0)
   result.set(bytes.slice(head.length * 2), 16 - (bytes.length - head.length * 2))

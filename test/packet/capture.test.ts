@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { mixedSmall } from "../../scripts/make-captures.ts"
-import { concatBytes, formatHex, ObjectError } from "../../src/base/index.ts"
+import { concatBytes, ObjectError } from "../../src/base/index.ts"
 import {
   type Capture,
   type CapturedFrame,
@@ -24,7 +24,8 @@ const frames: FrameToWrite[] = [
 
 /** What a frame is, as text that a failure message can show. */
 function plain({ data, timestampNs, originalLength }: FrameToWrite): string {
-  return `${timestampNs} ${originalLength ?? data.length} ${formatHex(data)}`
+  const hex = Buffer.from(data).toString("hex")
+  return `${timestampNs} ${originalLength ?? data.length} ${hex}`
 }
 
 function u32(...values: number[]): Uint8Array {
