@@ -47,6 +47,12 @@ export class HookSite {
     return 0
   }
 
+  /** Adds at the end without the checks of ordered hooks: tracing takes a program any number of times. */
+  append(attachment: Attachment): void {
+    this.attachments.push(attachment)
+    this.revision++
+  }
+
   remove(attachment: Attachment): boolean {
     const index = this.attachments.indexOf(attachment)
     if (index < 0) return false
@@ -57,9 +63,7 @@ export class HookSite {
 
   private find(relative: KernelObject<"program"> | KernelObject<"link">): number {
     return this.attachments.findIndex((one) =>
-      relative.kind === "link"
-        ? one.link === relative.value
-        : one.program.value === relative.value,
+      relative.kind === "link" ? one.link === relative.value : one.program.value === relative.value,
     )
   }
 }

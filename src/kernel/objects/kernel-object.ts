@@ -4,8 +4,8 @@
  * the last one goes. JavaScript's garbage collector is never what closes an object.
  */
 
-import type { BpfMap } from "../maps/map.ts"
 import type { Link } from "../hooks/link.ts"
+import type { BpfMap } from "../maps/map.ts"
 import type { Program } from "../programs/program.ts"
 import type { BtfObject } from "./btf-object.ts"
 

@@ -18,7 +18,12 @@ import * as batch from "../maps/batch.ts"
 import { createMap } from "../maps/registry.ts"
 import { type AccessMode, READ_WRITE } from "../objects/fd-table.ts"
 import { KernelObject, type MapEntry } from "../objects/kernel-object.ts"
-import { deleteReference, isReferenceMap, releaseReferences, updateReference } from "./references.ts"
+import {
+  deleteReference,
+  isReferenceMap,
+  releaseReferences,
+  updateReference,
+} from "./references.ts"
 
 type Attr<C extends keyof Commands> = Commands[C]
 
@@ -48,7 +53,11 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     btf = object
   }
   const slot = freeSlot(tables)
-  const map = createMap(tables.state, { ...attr, map_name: name }, { index: slot, inner: inner?.map })
+  const map = createMap(
+    tables.state,
+    { ...attr, map_name: name },
+    { index: slot, inner: inner?.map },
+  )
   if (typeof map === "number") return map
   btf?.get()
   const entry: MapEntry = {

@@ -1,0 +1,145 @@
+/**
+ * PROG_LOAD: checks in Linux's order, verification, and the kernel object
+ * (linux v6.18 kernel/bpf/syscall.c bpf_prog_load).
+ */
+
+import { prepare } from "../../interpreter/index.ts"
+import { INSN_SIZE } from "../../isa/index.ts"
+import {
+  BPF_COMPLEXITY_LIMIT_INSNS,
+  BPF_LOG_SIZE_MAX,
+  BPF_PROG_FLAG,
+  BPF_PROG_TYPE,
+  ERRNO,
+  type ProgLoadAttr,
+} from "../../spec/index.ts"
+import type { Environment } from "../environment.ts"
+import { helperImplementations, kfuncImplementations } from "../helpers/index.ts"
+import { type KernelTables, validObjectName } from "../kernel-tables.ts"
+import { KernelObject } from "../objects/kernel-object.ts"
+import { attachTarget } from "./attach-target.ts"
+import type { Program } from "./program.ts"
+import { isRefusal, type Refusal, resolveAddresses } from "./resolve.ts"
+import { programTag } from "./tag.ts"
+import { kfuncName, verifyProgram } from "./verify.ts"
+
+const KNOWN_FLAGS: number = Object.values(BPF_PROG_FLAG).reduce<number>(
+  (all, flag) => all | flag,
+  0,
+)
+const PROGRAM_TYPES = new Set<number>(Object.values(BPF_PROG_TYPE).filter((type) => type !== 0))
+
+/** Licences that may call GPL-only helpers (linux v6.18 include/linux/license.h). */
+const GPL_COMPATIBLE: readonly string[] = [
+  "GPL",
+  "GPL v2",
+  "GPL and additional rights",
+  "Dual BSD/GPL",
+  "Dual MIT/GPL",
+  "Dual MPL/GPL",
+]
+
+export function progLoad(tables: KernelTables, attr: ProgLoadAttr): number {
+  const early = checkAttributes(attr)
+  if (early < 0) return early
+  const btf = attr.prog_btf_fd === undefined ? null : tables.fds.get(attr.prog_btf_fd, "btf")
+  if (typeof btf === "number") return btf
+  const target = attachTarget(tables.state.types, {
+    type: attr.prog_type,
+    expectedAttachType: attr.expected_attach_type ?? 0,
+    btfId: attr.attach_btf_id ?? 0,
+  })
+  if (typeof target === "number") return target
+  const result = build(tables, attr, btf, target?.name ?? null)
+  writeLog(attr, isRefusal(result) ? logText(result) : "")
+  if (isRefusal(result)) return -result.errno
+  return tables.fds.open(result)
+}
+
+function checkAttributes(attr: ProgLoadAttr): number {
+  if ((attr.prog_flags ?? 0) & ~KNOWN_FLAGS) return -ERRNO.EINVAL
+  if ((attr.log_level ?? 0) !== 0 && attr.log_buf !== undefined) {
+    if (attr.log_buf.length > BPF_LOG_SIZE_MAX) return -ERRNO.EINVAL
+  }
+  const slots = attr.insns.length / INSN_SIZE
+  if (slots === 0 || slots > BPF_COMPLEXITY_LIMIT_INSNS) return -ERRNO.E2BIG
+  if (!Number.isInteger(slots)) return -ERRNO.EINVAL
+  if (!PROGRAM_TYPES.has(attr.prog_type)) return -ERRNO.EINVAL
+  if (!validObjectName(attr.prog_name ?? "")) return -ERRNO.EINVAL
+  return 0
+}
+
+function build(
+  tables: KernelTables,
+  attr: ProgLoadAttr,
+  btf: KernelObject<"btf"> | null,
+  target: string | null,
+): KernelObject<"program"> | Refusal {
+  const gplCompatible = GPL_COMPATIBLE.includes(attr.license)
+  const resolved = resolveAddresses(tables, attr.insns, attr.fd_array ?? [])
+  if (isRefusal(resolved)) return resolved
+  const refusal = verifyProgram(tables.state, {
+    insns: attr.insns,
+    type: attr.prog_type,
+    expectedAttachType: attr.expected_attach_type ?? 0,
+    gplCompatible,
+  })
+  if (refusal !== null) return refusal
+  const name = attr.prog_name ?? ""
+  const executable = prepare<Environment>({
+    name,
+    program: resolved.translated,
+    resolveCall: (kind, imm) =>
+      (kind === "helper"
+        ? helperImplementations.get(imm)
+        : kfuncImplementations.get(kfuncName(tables.state, imm) ?? "")) ?? null,
+  })
+  if ("problem" in executable)
+    return { errno: ERRNO.EINVAL, message: executable.problem, slot: executable.slot }
+  const program: Program = {
+    id: 0,
+    name,
+    type: attr.prog_type,
+    expectedAttachType: attr.expected_attach_type ?? 0,
+    flags: attr.prog_flags ?? 0,
+    license: attr.license,
+    gplCompatible,
+    tag: programTag(attr.insns),
+    insns: attr.insns.slice(),
+    translated: resolved.translated,
+    executable,
+    maps: resolved.maps.map((map) => map.value.map),
+    btf: btf?.value ?? null,
+    funcInfo: attr.func_info?.slice() ?? new Uint8Array(0),
+    lineInfo: attr.line_info?.slice() ?? new Uint8Array(0),
+    attachBtfId: attr.attach_btf_id ?? 0,
+    attachTarget: target,
+    loadedAtNs: tables.state.clock.now(),
+    runCount: 0n,
+    runTimeNs: 0n,
+    recursionMisses: 0n,
+  }
+  for (const map of resolved.maps) map.get()
+  btf?.get()
+  const held = [...resolved.maps]
+  const object = new KernelObject("program", program, () => {
+    tables.programs.delete(program.id)
+    for (const map of held) map.put()
+    btf?.put()
+  })
+  tables.heldMaps.set(program, held)
+  program.id = tables.programs.add(object)
+  return object
+}
+
+function logText(refusal: Refusal): string {
+  const place = refusal.slot === undefined ? "" : `${refusal.slot}: `
+  return `${place}${refusal.message}\nprocessed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n`
+}
+
+function writeLog(attr: ProgLoadAttr, text: string): void {
+  if ((attr.log_level ?? 0) === 0 || attr.log_buf === undefined) return
+  const bytes = new TextEncoder().encode(`${text}\0`)
+  attr.log_true_size = bytes.length
+  attr.log_buf.set(bytes.subarray(0, attr.log_buf.length))
+}
