@@ -29,6 +29,15 @@ export interface KernelState extends MapHost {
   trace(line: string): void
   /** The kernel's own types, and where its objects lie. */
   readonly types: Btf
+  /**
+   * Region of kernel objects: all of linear memory, readable only, faults read as 0. The high half
+   * of a `struct task_struct *` and the like is REGION_TAG | this.
+   */
+  readonly kernelRegion: number
+  /** Region of the virtual processes' memory (file names and buffers that system calls pass). */
+  readonly userRegion: number
+  /** Region of map descriptors: the high half of a map pointer is REGION_TAG | this. */
+  readonly descriptorRegion: number
   /** The map whose descriptor lies at `address` in linear memory, or undefined. */
   mapAt(address: number): BpfMap | undefined
   programById(id: number): Program | undefined
