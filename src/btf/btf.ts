@@ -9,7 +9,7 @@
  * or when the type is asked for; nothing loops or recurses without a limit.
  */
 
-import { cString, ObjectError, utf8Bytes } from "../base/index.ts"
+import { cString, ObjectError } from "../base/index.ts"
 import { decodeType, KIND_NAMES, type RecordContext } from "./decode.ts"
 import { type BtfFrame, indexTypes, readFrame } from "./header.ts"
 import * as layout from "./layout.ts"
@@ -165,13 +165,25 @@ export class Btf implements TypeSource {
   string(offset: number): string {
     if (offset === 0) return ""
     if (offset < this.stringsBase && this.base !== null) return this.base.string(offset)
+    return shortText(this.bytes, this.stringStart(offset))
+  }
+
+  /** The bytes of the string at an offset, without its terminating zero. Errors as {@link string}. */
+  stringBytes(offset: number): Uint8Array {
+    if (offset === 0) return new Uint8Array(0)
+    if (offset < this.stringsBase && this.base !== null) return this.base.stringBytes(offset)
+    const start = this.stringStart(offset)
+    return this.bytes.subarray(start, this.bytes.indexOf(0, start))
+  }
+
+  private stringStart(offset: number): number {
     const at = this.frame.stringsStart + offset - this.stringsBase
     if (at >= this.frame.stringsEnd)
       throw new ObjectError(`string offset ${offset} is not below ${this.stringsEnd}`, {
         section: this.section,
         offset: at,
       })
-    return shortText(this.bytes, at)
+    return at
   }
 
   /** The first id that is no typedef, qualifier or tag. See {@link layout.skipModifiers}. */
@@ -222,7 +234,8 @@ export class Btf implements TypeSource {
     return tags
   }
 
-  private recordOffset(id: number): number {
+  /** Where the record of a type of this BTF (not of its base) starts, in bytes of `bytes`. */
+  recordOffset(id: number): number {
     const index = id - this.firstId
     if (!(index >= 0 && index < this.offsets.length))
       throw new RangeError(`type id ${id} is not in 0 to ${this.typeCount - 1}`)
@@ -238,7 +251,7 @@ export class Btf implements TypeSource {
       stringsBase: this.stringsBase,
       count: offsets.length,
       nameOffset: (index) => view.getUint32(offsets[index], littleEndian),
-      baseName: (offset) => (base === null ? new Uint8Array(0) : utf8Bytes(base.string(offset))),
+      baseName: (offset) => (base === null ? new Uint8Array(0) : base.stringBytes(offset)),
     })
     return this.names
   }
