@@ -294,7 +294,9 @@ function malformed(wire: Wire): void {
   // The last ones are sound, but the capture kept only their first 96 bytes.
   for (let i = 0; i < 4; i++) {
     const answer = tcp({ srcPort: 80, dstPort: 40_000, seq: 1 + i * 1448 }, "z".repeat(1448))
-    const cut = ethernet({ src: macOf(WEB), dst: macOf(ROUTER) }, ipv4({ src: WEB, dst }, answer))
+    const client = "10.77.0.12"
+    const packet = ipv4({ src: WEB, dst: client }, answer)
+    const cut = ethernet({ src: macOf(WEB), dst: macOf(client) }, packet)
     wire.raw(9_600_000 + i * 40_000, cut.subarray(0, 96), cut.length)
   }
 }

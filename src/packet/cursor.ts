@@ -21,6 +21,8 @@ export class Cursor {
   readonly headers: Header[] = []
   readonly problems: Problem[] = []
   at = 0
+  /** Whether the IP packet is the first of several fragments: lengths inside it cover them all. */
+  fragmented = false
   end: number
 
   constructor(bytes: Uint8Array) {

@@ -46,6 +46,7 @@ export function dissectIpv4(cursor: Cursor): Next {
     dst: formatIpv4(bytes, at + 16),
     options: bytes.subarray(at + 20, at + length),
   })
+  cursor.fragmented = (fragment & 0x2000) !== 0
   // Zero is what segmentation offload and BIG TCP leave: the frame's own length counts.
   if (totalLength !== 0 && totalLength < length)
     cursor.note("malformed", "ipv4", `total length ${totalLength} is less than the header's`)
@@ -115,6 +116,7 @@ function dissectIpv6Fragment(cursor: Cursor): Next {
   const nextHeader = bytes[at]
   const word = view.getUint16(at + 2)
   const fragmentOffset = word & 0xfff8
+  cursor.fragmented = (word & 1) !== 0
   cursor.push({
     kind: "ipv6-fragment",
     offset: at,

@@ -41,7 +41,7 @@ export function dissectUdp(cursor: Cursor): Next {
   // Zero is what segmentation offload leaves.
   if (datagramLength !== 0 && datagramLength < 8)
     cursor.note("malformed", "udp", `length ${datagramLength} of a udp datagram is less than 8`)
-  else if (datagramLength !== 0) cursor.limit("udp", at, datagramLength)
+  else if (datagramLength !== 0 && !cursor.fragmented) cursor.limit("udp", at, datagramLength)
   return { by: "udpPort", port: dstPort }
 }
 

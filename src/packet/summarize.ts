@@ -68,14 +68,14 @@ function describeHeader(dissection: Dissection, header: Header, index: number): 
     case "ipv6-fragment":
       return describeFragment(header.id, header)
     case "tcp":
-      return describeTcp(header, dissection.payloadLength)
+      return describeTcp(header, segmentLength(dissection, header))
     case "udp": {
       const said = header.datagramLength - 8
       return `UDP, length ${said < 0 ? dissection.payloadLength : said}`
     }
     case "icmp":
     case "icmpv6":
-      return describeIcmp(header, dissection.payloadLength)
+      return describeIcmp(header, segmentLength(dissection, header))
     case "gre":
       return `GREv0${header.key === null ? "" : `, key=0x${header.key.toString(16)}`}:`
     case "vxlan":
@@ -107,6 +107,17 @@ function describeIp(
         ? header.protocol
         : header.nextHeader
   return `${line} ${ipProtocolName(protocol)}, length ${dissection.payloadLength}`
+}
+
+/** Bytes after a transport header, as the IP header around it says; those that are there if not. */
+function segmentLength({ headers, payloadLength }: Dissection, header: Header): number {
+  const ip = headers
+    .slice(0, headers.indexOf(header))
+    .findLast(({ kind }) => kind === "ipv4" || kind === "ipv6")
+  const used = header.offset + header.length - (ip?.offset ?? 0)
+  if (ip?.kind === "ipv4" && ip.totalLength >= used) return ip.totalLength - used
+  if (ip?.kind === "ipv6" && ip.payloadLength + 40 >= used) return ip.payloadLength + 40 - used
+  return payloadLength
 }
 
 function describeFragment(
