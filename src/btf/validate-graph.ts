@@ -81,7 +81,7 @@ function resolveFrom(walk: Walk, id: number): void {
 function resolve(walk: Walk, id: number): void {
   const { btf, resolved, open } = walk
   const type = btf.type(id)
-  if (!needsResolve(type) || resolved.has(id)) return
+  if (id < btf.firstId || !needsResolve(type) || resolved.has(id)) return
   if (open.has(id)) fail(type, "Loop detected")
   if (open.size >= MAX_RESOLVE_DEPTH)
     fail(type, `Exceeded max resolving depth:${MAX_RESOLVE_DEPTH}`)
