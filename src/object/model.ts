@@ -123,6 +123,11 @@ export interface MapDefinition {
   /** Section of globals: name as in ELF (`.rodata`), and its initial content. */
   readonly section: string | null
   readonly data: Uint8Array | null
+  /**
+   * What a legacy definition has after the fields that are known, if anything: loading refuses it
+   * unless it is all zeros.
+   */
+  readonly extra?: Uint8Array
   /** Content may not change after loading (BPF_F_RDONLY_PROG and MAP_FREEZE). */
   readonly readonly: boolean
 }
