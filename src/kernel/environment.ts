@@ -46,6 +46,20 @@ export interface KernelState extends MapHost {
   readonly idleTask: Task
   /** Tells readers of a ring buffer or perf array that there are records. */
   notify(map: BpfMap): void
+  /** The offset of a task's task_struct in linear memory (region `kernelRegion`). */
+  taskStruct(task: Task): number
+  /** The task with a thread id, or undefined. */
+  taskByPid(pid: number): Task | undefined
+  /** Ids of the cgroups above (and including) a task's, root first. */
+  cgroupAncestors(task: Task): readonly bigint[]
+  /** Sends a copy of a frame out of (or into) a device: bpf_clone_redirect. False: no such device. */
+  cloneRedirect(frame: Uint8Array, ifindex: number, ingress: boolean): boolean
+  /** Calls a function of a loaded program outside of a run: timer callbacks. */
+  callFunction(
+    program: Program,
+    slot: number,
+    args: readonly (readonly [low: number, high: number])[],
+  ): RunOutcome
   /** Runs a program once; the only way programs are run. */
   run(program: Program, input: RunInput): RunOutcome
   /** Symbols for bpf_ksym lookups and stack traces: name → address as a program sees it. */

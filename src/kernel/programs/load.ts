@@ -86,7 +86,7 @@ function build(
   })
   if (refusal !== null) return refusal
   const name = attr.prog_name ?? ""
-  const executable = prepare<Environment>({
+  const prepared = prepare<Environment>({
     name,
     program: resolved.translated,
     resolveCall: (kind, imm) =>
@@ -94,8 +94,8 @@ function build(
         ? helperImplementations.get(imm)
         : kfuncImplementations.get(kfuncName(tables.state, imm) ?? "")) ?? null,
   })
-  if ("problem" in executable)
-    return { errno: ERRNO.EINVAL, message: executable.problem, slot: executable.slot }
+  if (prepared.problem !== null)
+    return { errno: ERRNO.EINVAL, message: prepared.problem.message, slot: prepared.problem.slot }
   const program: Program = {
     id: 0,
     name,
@@ -107,7 +107,7 @@ function build(
     tag: programTag(attr.insns),
     insns: attr.insns.slice(),
     translated: resolved.translated,
-    executable,
+    executable: prepared.executable,
     maps: resolved.maps.map((map) => map.value.map),
     btf: btf?.value ?? null,
     funcInfo: attr.func_info?.slice() ?? new Uint8Array(0),

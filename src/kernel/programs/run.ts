@@ -1,0 +1,146 @@
+/**
+ * Runs programs: one machine for each CPU and each level of nesting, an {@link Environment} for
+ * each run. This is the only place from which the engine is entered.
+ */
+
+import {
+  createInterpreter,
+  type Interpreter,
+  type Machine,
+  REGION_READ,
+  REGION_TAG,
+  REGION_WRITE,
+  STACK_BYTES,
+} from "../../interpreter/index.ts"
+import type { Environment, KernelState, RunInput, RunOutcome } from "../environment.ts"
+import type { KernelMemory } from "../memory/kernel-memory.ts"
+import type { Program } from "./program.ts"
+
+/** Runs inside runs (redirects into devices with programs, timers, events in helpers). */
+const NESTING_MAX = 16
+
+export interface RunnerOptions {
+  readonly memory: KernelMemory
+  /** Instructions that one run may take. */
+  readonly budget?: number
+  /** LD_ABS and LD_IND. */
+  readonly loadPacket: (
+    machine: Machine<Environment>,
+    offset: number,
+    size: number,
+  ) => number | null
+}
+
+export class Runner {
+  private readonly options: RunnerOptions
+  /** By nesting level: each has a stack of its own. */
+  private readonly machines: Interpreter<Environment>[] = []
+  private depth = 0
+  private cpu = 0
+
+  constructor(options: RunnerOptions) {
+    this.options = options
+  }
+
+  /** The CPU of the innermost run in progress; 0 outside of runs. */
+  currentCpu(): number {
+    return this.cpu
+  }
+
+  run(kernel: KernelState, program: Program, input: RunInput): RunOutcome {
+    if (this.depth >= NESTING_MAX) {
+      program.recursionMisses++
+      return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
+    }
+    const machine = this.machineAt(this.depth)
+    const environment: Environment = {
+      kernel,
+      program,
+      cpu: input.cpu ?? this.cpu,
+      task: input.task ?? kernel.idleTask,
+      context: input.context,
+      contextRegion: input.contextRegion,
+      packet: input.packet ?? null,
+      cookie: input.cookie ?? 0n,
+      functionArguments: input.functionArguments ?? null,
+      redirect: null,
+      lock: 0,
+      returnValue: 0,
+    }
+    const outerCpu = this.cpu
+    this.cpu = environment.cpu
+    this.depth++
+    try {
+      const { low, high, fault, steps } = machine.run(program.executable, {
+        environment,
+        arguments: [[input.context, REGION_TAG | input.contextRegion]],
+        budget: this.options.budget,
+      })
+      return { low, high, fault, redirect: environment.redirect, steps }
+    } finally {
+      this.depth--
+      this.cpu = outerCpu
+    }
+  }
+
+  /**
+   * Calls a function of a program outside of its main run (timer callbacks), with addresses as
+   * arguments.
+   */
+  callFunction(
+    kernel: KernelState,
+    program: Program,
+    entry: number,
+    args: readonly (readonly [low: number, high: number])[],
+  ): RunOutcome {
+    if (this.depth >= NESTING_MAX)
+      return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
+    const machine = this.machineAt(this.depth)
+    const environment: Environment = {
+      kernel,
+      program,
+      cpu: this.cpu,
+      task: kernel.idleTask,
+      context: 0,
+      contextRegion: 0,
+      packet: null,
+      cookie: 0n,
+      functionArguments: null,
+      redirect: null,
+      lock: 0,
+      returnValue: 0,
+    }
+    this.depth++
+    try {
+      const { low, high, fault, steps } = machine.run(program.executable, {
+        environment,
+        arguments: args,
+        entry,
+        budget: this.options.budget,
+      })
+      return { low, high, fault, redirect: environment.redirect, steps }
+    } finally {
+      this.depth--
+    }
+  }
+
+  private machineAt(depth: number): Interpreter<Environment> {
+    const ready = this.machines[depth]
+    if (ready !== undefined) return ready
+    const { memory, loadPacket } = this.options
+    const stackAddress = memory.allocate(STACK_BYTES, 16)
+    if (stackAddress === 0) throw new RangeError("kernel memory is exhausted: no stack")
+    const stackRegion = memory.createRegion(
+      stackAddress,
+      stackAddress + STACK_BYTES,
+      REGION_READ | REGION_WRITE,
+    )
+    const machine = createInterpreter<Environment>(memory, {
+      stackAddress,
+      stackRegion,
+      loadPacket,
+    })
+    this.machines[depth] = machine
+    return machine
+  }
+}

@@ -1,0 +1,2 @@
+export * from "./kernel-types.ts"
+export * from "./object-writer.ts"

@@ -1,0 +1,23 @@
+/** The embedded kernel's BTF: its C declarations, compiled once per process. */
+
+import { type Btf, BtfBuilder, parseDeclarations, readBtf } from "../../btf/index.ts"
+import { EVENT_TYPES } from "./event-types.ts"
+import { FILE_TYPES } from "./file-types.ts"
+import { KFUNC_TYPES } from "./kfunc-types.ts"
+import { NETWORK_TYPES } from "./network-types.ts"
+import { TASK_TYPES } from "./task-types.ts"
+
+let built: Btf | undefined
+
+/** The types of the embedded kernel. The same object for every kernel of the process. */
+export function kernelTypes(): Btf {
+  if (built === undefined) {
+    const builder = new BtfBuilder()
+    parseDeclarations(
+      [TASK_TYPES, FILE_TYPES, NETWORK_TYPES, EVENT_TYPES, KFUNC_TYPES].join("\n"),
+      builder,
+    )
+    built = readBtf(builder.build())
+  }
+  return built
+}
