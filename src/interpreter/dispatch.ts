@@ -27,6 +27,7 @@ export function dispatch<E>(state: State<E>, start: number, step: Step<E>): void
   let view = state.space.view
   let left = state.left
   let { readTag, readStart, readSize, writeTag, writeStart, writeSize } = state
+  const { stackTag } = state
   let pc = start
   for (;;) {
     if (--left < 0) {
@@ -697,6 +698,27 @@ export function dispatch<E>(state: State<E>, start: number, step: Step<E>): void
         continue
       }
       // ---- jumps ----
+      case 0x114: {
+        // call of a function of this program
+        const target = words[pc + 3]
+        state.left = left
+        state.at(pc)
+        if (!state.enter(target, pc + 8)) return
+        if (readTag === stackTag) readSize = 0
+        if (writeTag === stackTag) writeSize = 0
+        pc = target
+        continue
+      }
+      case 0x95: {
+        // exit
+        state.left = left
+        if (state.depth === state.bottom) return
+        pc = state.leave()
+        words = state.code.words
+        if (readTag === stackTag) readSize = 0
+        if (writeTag === stackTag) writeSize = 0
+        continue
+      }
       case 0x05: {
         // ja, gotol
         pc = words[pc + 3]

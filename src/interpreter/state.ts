@@ -36,8 +36,7 @@ export const BPF_MAX_LOOPS: number = 8 * 1024 * 1024
 
 /** r10, as an index of its low half. */
 const FP = 20
-/** r6, the first register that a callee gets back. */
-const SAVED = 12
+/** Words of r6 to r9 (12 to 19 of the registers), which a caller gets back. */
 const SAVED_WORDS = 8
 
 /** Where a machine's stack lies: {@link STACK_BYTES} bytes, aligned to 8, and their own region. */
@@ -100,6 +99,7 @@ export class State<E> {
     this.bottom = 0
     this.slot = 0
     this.registers.fill(0)
+    this.forgetRegions()
   }
 
   /** Forgets the regions of the last accesses: bounds may have changed. */
@@ -121,13 +121,20 @@ export class State<E> {
 
   /** Enters the function at word `target`; false after a fault. */
   enter(target: number, returnTo: number): boolean {
-    const { depth, registers } = this
+    const { depth, registers, saved } = this
     if (depth + 1 >= MAX_CALL_FRAMES) {
       this.raise("call-depth", `the call would be frame ${depth + 2} of ${MAX_CALL_FRAMES}`)
       return false
     }
     const at = depth * SAVED_WORDS
-    for (let word = 0; word < SAVED_WORDS; word++) this.saved[at + word] = registers[SAVED + word]
+    saved[at] = registers[12]
+    saved[at + 1] = registers[13]
+    saved[at + 2] = registers[14]
+    saved[at + 3] = registers[15]
+    saved[at + 4] = registers[16]
+    saved[at + 5] = registers[17]
+    saved[at + 6] = registers[18]
+    saved[at + 7] = registers[19]
     this.returns[depth] = returnTo
     this.callers[depth] = this.code
     this.depth = depth + 1
@@ -138,9 +145,16 @@ export class State<E> {
   /** Leaves the current function; returns the word at which its caller goes on. */
   leave(): number {
     const depth = this.depth - 1
-    const { registers } = this
+    const { registers, saved } = this
     const at = depth * SAVED_WORDS
-    for (let word = 0; word < SAVED_WORDS; word++) registers[SAVED + word] = this.saved[at + word]
+    registers[12] = saved[at]
+    registers[13] = saved[at + 1]
+    registers[14] = saved[at + 2]
+    registers[15] = saved[at + 3]
+    registers[16] = saved[at + 4]
+    registers[17] = saved[at + 5]
+    registers[18] = saved[at + 6]
+    registers[19] = saved[at + 7]
     registers[FP] = this.stackTop - depth * MAX_BPF_STACK
     this.depth = depth
     this.code = this.callers[depth]
@@ -154,7 +168,8 @@ export class State<E> {
     space.regionStart[this.stackRegion] = stackTop - (this.depth + 1) * MAX_BPF_STACK
     space.regionEnd[this.stackRegion] = stackTop
     space.regionFlags[this.stackRegion] = REGION_READ | REGION_WRITE
-    this.forgetRegions()
+    if (this.readTag === this.stackTag) this.readSize = 0
+    if (this.writeTag === this.stackTag) this.writeSize = 0
   }
 
   /** Ends the run, unless it has a fault already. */

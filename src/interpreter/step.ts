@@ -1,5 +1,5 @@
 /**
- * The instructions that the dispatch loop leaves to others: calls and exits, signed division,
+ * The instructions that the dispatch loop leaves to others: calls of helpers, signed division,
  * atomics, accesses that need a check, packet loads, may_goto. Each returns the word at which to
  * go on, or -1 when the dispatch ends.
  */
@@ -29,12 +29,6 @@ export function step<E>(state: State<E>, pc: number, host: StepHost<E>): number 
   switch (op) {
     case 0x85:
       return callHelper(state, next, state.code.helpers[words[pc + code.WORD_HIGH]], host)
-    case 0x95:
-      return state.depth === state.bottom ? END : state.leave()
-    case code.OP_CALL_LOCAL: {
-      const target = words[pc + code.WORD_OFF]
-      return state.enter(target, next) ? target : END
-    }
     case code.OP_CALL_REGISTER:
       return callRegister(state, pc, host)
     case code.OP_MAY_GOTO:
@@ -107,6 +101,7 @@ function callHelper<E>(
   if (tail !== null) {
     state.pendingTail = null
     state.code = tail
+    state.forgetRegions()
     state.openFrame(0)
     return 0
   }

@@ -1,0 +1,32 @@
+/* The little that the bench programs share: types, an XDP context, helpers, byte order. They are
+ * freestanding on purpose: no kernel header, so that any clang builds them. */
+#pragma once
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define SEC(x) __attribute__((section(x), used))
+#define NOUNROLL _Pragma("clang loop unroll(disable)")
+#define __uint(n, v) int (*n)[v]
+#define __type(n, v) typeof(v) *n
+
+#define XDP_DROP_ 1
+#define XDP_PASS_ 2
+enum { M_ARRAY = 2 };
+
+static void *(*map_lookup)(void *map, const void *key) = (void *)1;
+
+struct xdp_md { u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
+#define CTXDATA(c) ((void *)(long)(c)->data)
+#define CTXEND(c) ((void *)(long)(c)->data_end)
+#define ENTRY SEC("xdp") int prog
+
+char _license[] SEC("license") = "Dual MIT/GPL";
+
+struct eth { u8 d[6], s[6]; u16 proto; };
+struct vlan { u16 tci, proto; };
+struct ip4 { u8 vihl, tos; u16 len, id, frag; u8 ttl, proto; u16 csum; u32 src, dst; };
+struct tcp { u16 sport, dport; u32 seq, ack; u16 flags, win, csum, urg; };
+#define BE16(x) __builtin_bswap16(x)
+#define BE32(x) __builtin_bswap32(x)

@@ -1,0 +1,90 @@
+/**
+ * What a benchmark file exports, and the ways to time and print that all share.
+ */
+
+import { cpus, loadavg } from "node:os"
+
+export interface BenchOptions {
+  /** Multiplies the time spent measuring; 1 by default, less for a quick look. */
+  readonly effort: number
+}
+
+export type Row = Record<string, unknown>
+
+/** A file of this folder exports one of these as `bench`. */
+export interface Bench {
+  readonly name: string
+  /** What the numbers answer, in one sentence that ends with a question mark. */
+  readonly question: string
+  run(options: BenchOptions): Promise<{ readonly rows: Row[]; readonly notes?: string[] }>
+}
+
+/** Best and median nanoseconds per call. */
+export interface Timing {
+  readonly bestNs: number
+  readonly medianNs: number
+}
+
+const WARM_UP_NS = 300_000_000
+const SAMPLES = 21
+const SAMPLE_NS = 10_000_000
+
+/** Times `action`: 0.3 s of warm-up, then 21 samples of about 10 ms each; `effort` scales both. */
+export function time(action: () => void, { effort }: BenchOptions): Timing {
+  const start = process.hrtime.bigint()
+  let calls = 0
+  let elapsed = 0
+  while (elapsed < WARM_UP_NS * Math.max(effort, 0.5) || calls < 3) {
+    action()
+    calls++
+    elapsed = Number(process.hrtime.bigint() - start)
+  }
+  const count = Math.max(1, Math.round((SAMPLE_NS * effort * calls) / elapsed))
+  const samples: number[] = []
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    const before = process.hrtime.bigint()
+    for (let call = 0; call < count; call++) action()
+    samples.push(Number(process.hrtime.bigint() - before) / count)
+  }
+  samples.sort((a, b) => a - b)
+  return { bestNs: samples[0], medianNs: samples[SAMPLES >> 1] }
+}
+
+/** The n-th root of the product. */
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
+}
+
+/** Processor, Node and load: what a number means depends on it. */
+export function machineLine(): string {
+  const [processor] = cpus()
+  const load = loadavg()[0].toFixed(1)
+  return `${processor?.model.trim() ?? "unknown processor"} × ${cpus().length}, load ${load}, node ${process.version}, ${process.platform} ${process.arch}`
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null) return "-"
+  if (typeof value !== "number" || Number.isInteger(value)) return String(value)
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2
+  return value.toFixed(digits)
+}
+
+/** Rows as aligned text: numbers to the right, a rule under the head. */
+export function formatTable(rows: readonly Row[]): string {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const right = columns.map((column) =>
+    rows.every((row) => row[column] === undefined || typeof row[column] === "number"),
+  )
+  const cells = [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))]
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index].length)))
+  const lines = cells.map((row) =>
+    row
+      .map((text, index) =>
+        right[index] ? text.padStart(widths[index]) : text.padEnd(widths[index]),
+      )
+      .join("  ")
+      .trimEnd(),
+  )
+  lines.splice(1, 0, widths.map((width) => "-".repeat(width)).join("  "))
+  return lines.join("\n")
+}
