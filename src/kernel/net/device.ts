@@ -61,7 +61,9 @@ const MTU_MAX = 65_535
 export function createDevice(ifindex: number, options: DeviceOptions): NetworkDevice {
   const { name, mtu = 1500, queues = 1 } = options
   if (!/^[^\s/:]+$/.test(name) || name.length > NAME_MAX)
-    throw new RangeError(`'${name}' is no device name: 1 to ${NAME_MAX} characters without '/' or ':'`)
+    throw new RangeError(
+      `'${name}' is no device name: 1 to ${NAME_MAX} characters without '/' or ':'`,
+    )
   if (mtu < MTU_MIN || mtu > MTU_MAX)
     throw new RangeError(`MTU ${mtu} of ${name} is not in ${MTU_MIN} to ${MTU_MAX}`)
   return {

@@ -15,7 +15,7 @@
 import { BPF_ATTACH_TYPE } from "../../spec/index.ts"
 import { SkBuffer, XdpBuffer } from "../contexts/index.ts"
 import type { KernelState, Redirect, RunOutcome } from "../environment.ts"
-import { hookKey, type Hooks } from "../hooks/hooks.ts"
+import { type Hooks, hookKey } from "../hooks/hooks.ts"
 import type { BpfMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 import {
@@ -55,7 +55,7 @@ export interface RedirectTarget {
 }
 
 export class NetworkStack {
-  readonly devices = new Map<number, NetworkDevice>()
+  readonly devices: Map<number, NetworkDevice> = new Map()
   private readonly kernel: KernelState
   private readonly hooks: Hooks
   /** Where the entry of a devmap points; undefined for none. */
