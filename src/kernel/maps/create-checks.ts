@@ -31,8 +31,8 @@ const INT_MAX = 2 ** 31 - 1
 /** Buckets of a hash map: 2^32 bytes of 16-byte buckets at most. */
 const HASH_BUCKETS_MAX = Math.floor((2 ** 32 - 1) / 16)
 const PAGE_SIZE = 4096
-/** CONFIG_NR_CPUS: entries of a cpumap. */
-export const NR_CPUS = 64
+/** CONFIG_NR_CPUS of the distributions: entries of a cpumap. */
+export const NR_CPUS = 8192
 /** Nodes of the embedded kernel's NUMA topology. */
 const NUMA_NODES = 1
 const NUMA_NO_NODE = 0xffffffff

@@ -176,6 +176,11 @@ export abstract class HashTable extends MapBase {
     }
   }
 
+  /** A copy of the key at an offset. */
+  keyBytes(key: number): Uint8Array {
+    return this.memory.u8.slice(key, key + this.keySize)
+  }
+
   /** Elements in one bucket. */
   bucketLength(bucket: number): number {
     const { i32 } = this.memory

@@ -81,6 +81,12 @@ export class HashMap extends HashTable {
     return error
   }
 
+  /** Removes all elements. */
+  protected clear(): void {
+    for (let bucket = 0; bucket < this.bucketCount; bucket++)
+      this.eachInBucket(bucket, (key) => this.remove(key - this.keyOffset))
+  }
+
   private remove(element: number): void {
     this.unlink(element)
     this.releaseValue(element)

@@ -1,7 +1,19 @@
 export { ArrayMap } from "./array.ts"
+export {
+  type DeleteElement,
+  deleteBatch,
+  lookupAndDeleteBatch,
+  lookupBatch,
+  type UpdateElement,
+  updateBatch,
+} from "./batch.ts"
+export { BloomFilter } from "./bloom-filter.ts"
 export { NR_CPUS } from "./create-checks.ts"
 export { HashMap } from "./hash.ts"
+export { HashOfMaps } from "./hash-of-maps.ts"
 export { type ElementLayout, elementLayout, HashTable } from "./hash-table.ts"
+export { LpmTrie } from "./lpm-trie.ts"
+export { LruHashMap } from "./lru-hash.ts"
 export type { BpfMap, MapHost, MapParameters, ReferenceMap } from "./map.ts"
 export {
   clampFlags,
@@ -10,4 +22,12 @@ export {
   type MapOptions,
   type ValueField,
 } from "./map-base.ts"
+export { PerfEventArray, PerfRingBuffer } from "./perf-event-array.ts"
+export { QueueStack } from "./queue-stack.ts"
+export { RedirectMap, type RedirectResolver, type RedirectTarget } from "./redirect-maps.ts"
+export { type Identified, idOf, innerMapRefusal, ReferenceArray } from "./reference-array.ts"
 export { createMap, isMapTypeSupported } from "./registry.ts"
+export { BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, RingBufferMap } from "./ring-buffer.ts"
+export { RingMemory } from "./ring-memory.ts"
+export { StackTraceMap } from "./stack-trace.ts"
+export { UserRingBufferMap } from "./user-ring-buffer.ts"

@@ -5,11 +5,22 @@
 
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, ERRNO, type MapCreateAttr } from "../../spec/index.ts"
 import { ArrayMap } from "./array.ts"
+import { BloomFilter } from "./bloom-filter.ts"
 import * as check from "./create-checks.ts"
 import { HashMap } from "./hash.ts"
+import { HashOfMaps } from "./hash-of-maps.ts"
+import { LpmTrie } from "./lpm-trie.ts"
+import { LruHashMap, lruEntries } from "./lru-hash.ts"
 import type { BpfMap, MapHost } from "./map.ts"
 import type { MapBase, MapOptions, MapSetup } from "./map-base.ts"
+import { PerfEventArray } from "./perf-event-array.ts"
+import { QueueStack } from "./queue-stack.ts"
+import { RedirectMap } from "./redirect-maps.ts"
+import { type Identified, ReferenceArray } from "./reference-array.ts"
+import { RingBufferMap } from "./ring-buffer.ts"
+import { StackTraceMap } from "./stack-trace.ts"
 import { MapStorage } from "./storage.ts"
+import { UserRingBufferMap } from "./user-ring-buffer.ts"
 
 /** A map type: what it refuses, and how its map is made. */
 interface Engine {
@@ -17,18 +28,69 @@ interface Engine {
   readonly create: (setup: MapSetup) => MapBase
   /** Flags that the kernel adds to what was asked for. */
   readonly impliedFlags?: number
+  /** Entries that the map really gets. */
+  readonly entries?: (maxEntries: number, flags: number, cpus: number) => number
   /** Takes a template of the maps inside. */
   readonly ofMaps?: boolean
 }
 
+const T = BPF_MAP_TYPE
 const array = (setup: MapSetup): MapBase => new ArrayMap(setup)
 const hash = (setup: MapSetup): MapBase => new HashMap(setup)
+const lru = (setup: MapSetup): MapBase => new LruHashMap(setup)
+const references = (setup: MapSetup): MapBase => new ReferenceArray<Identified>(setup)
+const queue = (setup: MapSetup): MapBase => new QueueStack(setup)
+const redirect = (setup: MapSetup): MapBase => new RedirectMap(setup)
+
+const REFERENCE_ARRAY: Engine = { check: check.checkReferenceArray, create: references }
+const ARRAY: Engine = { check: check.checkArray, create: array }
+const HASH: Engine = { check: check.checkHash, create: hash }
+const LRU: Engine = { check: check.checkHash, create: lru, entries: lruEntries }
+const QUEUE: Engine = { check: check.checkQueue, create: queue }
+const DEVMAP: Engine = {
+  check: check.checkDevmap,
+  create: redirect,
+  impliedFlags: BPF_MAP_FLAG.BPF_F_RDONLY_PROG,
+}
 
 const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
-  [BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY, { check: check.checkArray, create: array }],
-  [BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_ARRAY, { check: check.checkArray, create: array }],
-  [BPF_MAP_TYPE.BPF_MAP_TYPE_HASH, { check: check.checkHash, create: hash }],
-  [BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_HASH, { check: check.checkHash, create: hash }],
+  [T.BPF_MAP_TYPE_ARRAY, ARRAY],
+  [T.BPF_MAP_TYPE_PERCPU_ARRAY, ARRAY],
+  [T.BPF_MAP_TYPE_HASH, HASH],
+  [T.BPF_MAP_TYPE_PERCPU_HASH, HASH],
+  [T.BPF_MAP_TYPE_LRU_HASH, LRU],
+  [T.BPF_MAP_TYPE_LRU_PERCPU_HASH, LRU],
+  [T.BPF_MAP_TYPE_LPM_TRIE, { check: check.checkLpm, create: (setup) => new LpmTrie(setup) }],
+  [T.BPF_MAP_TYPE_PROG_ARRAY, REFERENCE_ARRAY],
+  [T.BPF_MAP_TYPE_CGROUP_ARRAY, REFERENCE_ARRAY],
+  [T.BPF_MAP_TYPE_XSKMAP, { check: check.checkXskmap, create: references }],
+  [T.BPF_MAP_TYPE_ARRAY_OF_MAPS, { ...REFERENCE_ARRAY, ofMaps: true }],
+  [
+    T.BPF_MAP_TYPE_HASH_OF_MAPS,
+    { check: check.checkHashOfMaps, create: (setup) => new HashOfMaps(setup), ofMaps: true },
+  ],
+  [
+    T.BPF_MAP_TYPE_PERF_EVENT_ARRAY,
+    { check: check.checkReferenceArray, create: (setup) => new PerfEventArray(setup) },
+  ],
+  [T.BPF_MAP_TYPE_RINGBUF, { check: check.checkRing, create: (setup) => new RingBufferMap(setup) }],
+  [
+    T.BPF_MAP_TYPE_USER_RINGBUF,
+    { check: check.checkRing, create: (setup) => new UserRingBufferMap(setup) },
+  ],
+  [T.BPF_MAP_TYPE_DEVMAP, DEVMAP],
+  [T.BPF_MAP_TYPE_DEVMAP_HASH, DEVMAP],
+  [T.BPF_MAP_TYPE_CPUMAP, { check: check.checkCpumap, create: redirect }],
+  [T.BPF_MAP_TYPE_QUEUE, QUEUE],
+  [T.BPF_MAP_TYPE_STACK, QUEUE],
+  [
+    T.BPF_MAP_TYPE_BLOOM_FILTER,
+    { check: check.checkBloom, create: (setup) => new BloomFilter(setup) },
+  ],
+  [
+    T.BPF_MAP_TYPE_STACK_TRACE,
+    { check: check.checkStackTrace, create: (setup) => new StackTraceMap(setup) },
+  ],
 ])
 
 /** Whether {@link createMap} knows a map type. */
@@ -68,7 +130,12 @@ export function createMap(
     if (error !== 0) return error
   }
   const storage = new MapStorage(host.memory)
-  const parameters = { ...request, flags: request.flags | (engine.impliedFlags ?? 0) }
+  const { maxEntries } = request
+  const parameters = {
+    ...request,
+    flags: (request.flags | (engine.impliedFlags ?? 0)) >>> 0,
+    maxEntries: engine.entries?.(maxEntries, request.flags, host.cpus) ?? maxEntries,
+  }
   const map = engine.create({ ...options, host, parameters, storage })
   if (storage.exhausted) {
     storage.release()
