@@ -1,0 +1,2 @@
+export { traceLine } from "./print.ts"
+export { helperImplementations, kfuncImplementations } from "./tables.ts"
