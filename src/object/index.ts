@@ -1,3 +1,4 @@
+export * from "./edit.ts"
 export * from "./elf.ts"
 export * from "./model.ts"
 export * from "./read.ts"

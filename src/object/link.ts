@@ -10,7 +10,7 @@
 
 import { ObjectError } from "../base/index.ts"
 import type { BtfExt } from "../btf/index.ts"
-import { decodeInstruction, encodeInstruction, INSN_SIZE } from "../isa/index.ts"
+import { decodeInstruction, encodeInstruction, INSN_SIZE } from "../isa/instruction.ts"
 import type { ObjectFunction } from "./functions.ts"
 import type {
   CoreRelocation,

@@ -8,15 +8,8 @@
  */
 
 import { ObjectError } from "../base/index.ts"
-import {
-  BPF_CALL,
-  BPF_JMP,
-  BPF_LD_IMM64,
-  BPF_PSEUDO_CALL,
-  BPF_PSEUDO_FUNC,
-  decodeInstruction,
-  type Instruction,
-} from "../isa/index.ts"
+import { decodeInstruction, type Instruction } from "../isa/instruction.ts"
+import { BPF_CALL, BPF_JMP, BPF_LD_IMM64, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from "../isa/opcode.ts"
 import { type ElfFile, type ElfRelocation, SHN_UNDEF, STT_SECTION } from "./elf.ts"
 import type { FunctionTable, ObjectFunction } from "./functions.ts"
 
