@@ -342,8 +342,10 @@ export interface KernelInterface {
   interfaceIndex(name: string): number
   /** A file descriptor that stands for a cgroup (v2) directory, or a negative errno. */
   openCgroup(path: string): Fd
-  /** A perf event for a tracepoint, k/uprobe…, to attach with LINK_CREATE, or a negative errno. */
+  /** A perf event for a tracepoint, to attach with LINK_CREATE, or a negative errno. */
   openTracepoint(group: string, name: string): Fd
+  /** A perf event for the entry (or return) of a kernel function, or a negative errno. */
+  openKprobe(symbol: string, onReturn: boolean): Fd
   /** Address of a kernel symbol for `.ksyms` externs, or undefined. */
   kernelSymbol(name: string): bigint | undefined
   /** `CONFIG_X=…` of the kernel for `.kconfig` externs, or undefined. */

@@ -1,4 +1,5 @@
 export * from "./fields.ts"
+export * from "./load-packet.ts"
 export * from "./packet-buffer.ts"
 export * from "./sk-buffer.ts"
 export * from "./xdp-buffer.ts"

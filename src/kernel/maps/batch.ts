@@ -128,19 +128,21 @@ function keyBatch(map: BpfMap, attr: MapBatchAttr): number {
     previous = attr.in_batch.slice(0, map.keySize)
   }
   const next = new Uint8Array(map.keySize)
+  const value = new Uint8Array(map.syscallValueSize)
   let done = 0
   let error = 0
   while (done < wanted) {
     error = map.getNextKey(previous, next)
     if (error !== 0) break
-    const key = slice(attr.keys, done, map.keySize)
-    const value = slice(attr.values, done, map.syscallValueSize)
-    const found = value === undefined ? -ERRNO.EFAULT : map.lookupElem(next, value, 0n)
+    const found = map.lookupElem(next, value, 0n)
     previous = next.slice()
     if (found === -ERRNO.ENOENT) continue
     if (found !== 0) return found
-    if (key === undefined) return -ERRNO.EFAULT
-    key.set(next)
+    const intoKey = slice(attr.keys, done, map.keySize)
+    const intoValue = slice(attr.values, done, map.syscallValueSize)
+    intoKey?.set(next)
+    if (intoKey === undefined || intoValue === undefined) return -ERRNO.EFAULT
+    intoValue.set(value)
     done++
   }
   attr.count = done
@@ -187,22 +189,24 @@ function copyBucket(
   bucket: number,
   options: { done: number; remove: DeleteElement | undefined },
 ): boolean {
-  let { done } = options
-  let copied = true
+  const { done, remove } = options
   const keys: Uint8Array[] = []
+  const values: Uint8Array[] = []
   map.eachInBucket(bucket, (key, value) => {
-    const bytes = map.keyBytes(key)
-    keys.push(bytes)
-    const intoKey = slice(attr.keys, done, map.keySize)
-    const intoValue = slice(attr.values, done, map.syscallValueSize)
-    done++
-    if (intoKey === undefined || intoValue === undefined) copied = false
-    else {
-      intoKey.set(bytes)
-      map.copyValueOut(value, intoValue)
-    }
+    const bytes = new Uint8Array(map.syscallValueSize)
+    map.copyValueOut(value, bytes)
+    keys.push(map.keyBytes(key))
+    values.push(bytes)
   })
-  // As in Linux the elements are gone even if copying them to user space failed.
-  if (options.remove !== undefined) for (const key of keys) options.remove(key)
-  return copied
+  // As in Linux the elements are gone even if copying them to user space fails.
+  if (remove !== undefined) for (const key of keys) remove(key)
+  return place(attr.keys, done, keys) && place(attr.values, done, values)
+}
+
+/** Writes `parts` of one size from position `done` on; false (and nothing) if they do not fit. */
+function place(into: Uint8Array | undefined, done: number, parts: readonly Uint8Array[]): boolean {
+  const size = parts[0].length
+  if (into === undefined || (done + parts.length) * size > into.length) return false
+  for (const [index, part] of parts.entries()) into.set(part, (done + index) * size)
+  return true
 }

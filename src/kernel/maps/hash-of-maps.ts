@@ -16,6 +16,8 @@ export class HashOfMaps extends HashMap implements ReferenceMap<BpfMap> {
   private readonly inners = new Map<number, { readonly map: BpfMap; uses: number }>()
   private readonly scratch: number
   private readonly addressBytes = new Uint8Array(4)
+  /** An update comes from setReference: its value is an address, not a file descriptor. */
+  private storing = false
 
   constructor(setup: MapSetup) {
     super(setup)
@@ -67,7 +69,9 @@ export class HashOfMaps extends HashMap implements ReferenceMap<BpfMap> {
     if (refusal !== 0) return refusal
     const old = this.addressUnder(key)
     new DataView(this.addressBytes.buffer).setUint32(0, map.address, true)
+    this.storing = true
     const error = this.updateElem(key, this.addressBytes, flags)
+    this.storing = false
     if (error !== 0) return error
     const entry = this.inners.get(map.address) ?? { map, uses: 0 }
     entry.uses++
@@ -94,6 +98,10 @@ export class HashOfMaps extends HashMap implements ReferenceMap<BpfMap> {
     if (entry === undefined) return
     if (--entry.uses === 0) this.inners.delete(address)
     dropped(entry.map)
+  }
+
+  protected override sysUpdate(key: number, value: Uint8Array, flags: number): number {
+    return this.storing ? super.sysUpdate(key, value, flags) : -ERRNO.EBADF
   }
 
   protected override sysDelete(key: number): number {

@@ -85,6 +85,13 @@ export class StackTraceMap extends MapBase {
     return this.data + id * this.stride + FRAMES
   }
 
+  protected override sysLookupAndDelete(key: number, value: Uint8Array): number {
+    const found = this.sysLookup(key)
+    if (found < 0) return found
+    this.delete(key)
+    return this.copyOut(found, value)
+  }
+
   protected override sysUpdate(): number {
     return -ERRNO.EINVAL
   }

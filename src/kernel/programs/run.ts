@@ -93,8 +93,7 @@ export class Runner {
     entry: number,
     args: readonly (readonly [low: number, high: number])[],
   ): RunOutcome {
-    if (this.depth >= NESTING_MAX)
-      return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
+    if (this.depth >= NESTING_MAX) return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
     const machine = this.machineAt(this.depth)
     const environment: Environment = {
       kernel,

@@ -14,7 +14,7 @@ import {
   INSN_SIZE,
   validateProgram,
 } from "../../isa/index.ts"
-import { ERRNO, HELPERS, helperAllowed, programTypeName } from "../../spec/index.ts"
+import { ERRNO, HELPERS, programTypeName } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import { helperImplementations, kfuncImplementations } from "../helpers/index.ts"
 import type { Refusal } from "./resolve.ts"
@@ -50,18 +50,6 @@ function checkHelper(program: Verification, id: number, slot: number): Refusal |
   if (id <= 0 || helper === undefined)
     return { errno: ERRNO.EINVAL, message: `invalid func unknown#${id}`, slot }
   const name = `bpf_${helper.name}`
-  if (!helperAllowed(id, program.type, program.expectedAttachType))
-    return {
-      errno: ERRNO.EINVAL,
-      message: `program of this type cannot use helper ${name}#${id}`,
-      slot,
-    }
-  if (helper.gplOnly && !program.gplCompatible)
-    return {
-      errno: ERRNO.EINVAL,
-      message: "cannot call GPL-restricted function from non-GPL compatible program",
-      slot,
-    }
   if (!helperImplementations.has(id))
     return {
       errno: ERRNO.EINVAL,

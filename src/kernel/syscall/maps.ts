@@ -15,12 +15,13 @@ import {
 import type { KernelTables } from "../kernel-tables.ts"
 import { validObjectName } from "../kernel-tables.ts"
 import * as batch from "../maps/batch.ts"
-import { createMap } from "../maps/registry.ts"
+import { createMap, RedirectMap } from "../maps/index.ts"
 import { type AccessMode, READ_WRITE } from "../objects/fd-table.ts"
 import { KernelObject, type MapEntry } from "../objects/kernel-object.ts"
 import {
   deleteReference,
   isReferenceMap,
+  redirectResolver,
   releaseReferences,
   updateReference,
 } from "./references.ts"
@@ -75,6 +76,7 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     btf?.put()
   })
   map.id = tables.maps.add(object)
+  if (map instanceof RedirectMap) map.resolver = redirectResolver(tables)
   tables.mapSlots[slot] = map
   if (isReferenceMap(map)) map.lastUserReferenceDropped = () => onLastUserReference(tables, entry)
   return tables.fds.open(object, accessMode(flags))

@@ -4,8 +4,9 @@
  * map_in_map.c, devmap.c).
  */
 
-import { BPF_MAP_TYPE, ERRNO } from "../../spec/index.ts"
+import { BPF_ATTACH_TYPE, BPF_MAP_TYPE, BPF_PROG_TYPE, ERRNO } from "../../spec/index.ts"
 import type { KernelTables } from "../kernel-tables.ts"
+import type { RedirectResolver } from "../maps/index.ts"
 import type { BpfMap, ReferenceMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 import type { Program } from "../programs/program.ts"
@@ -107,5 +108,27 @@ export function releaseReferences(tables: KernelTables, map: BpfMap): void {
     const inners = [...map.references()]
     map.clearReferences()
     for (const inner of inners) tables.mapObject(inner).put()
+  }
+}
+
+/** How devmaps and cpumaps find devices and programs by what user space writes into them. */
+export function redirectResolver(tables: KernelTables): RedirectResolver {
+  return {
+    device: (ifindex) => tables.state.device(ifindex) !== undefined,
+    program(fd, map) {
+      const program = tables.fds.get(fd, "program")
+      if (typeof program === "number") return program
+      const wanted =
+        map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_CPUMAP
+          ? BPF_ATTACH_TYPE.BPF_XDP_CPUMAP
+          : BPF_ATTACH_TYPE.BPF_XDP_DEVMAP
+      const fits =
+        program.value.type === BPF_PROG_TYPE.BPF_PROG_TYPE_XDP &&
+        program.value.expectedAttachType === wanted
+      if (!fits) return -ERRNO.EINVAL
+      program.get()
+      return program.value
+    },
+    releaseProgram: (program) => tables.programs.get(program.id)?.put(),
   }
 }
