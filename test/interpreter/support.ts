@@ -9,6 +9,8 @@ import {
   type HelperFunction,
   type Interpreter,
   type InterpreterOptions,
+  type PrepareOptions,
+  type PrepareResult,
   prepare,
   REGION_TAG,
   type Run,
@@ -27,6 +29,10 @@ export interface World {
   /** Memory of its own region; returns its address and the region's index. */
   region(size: number, flags: number): { address: Address; region: number; offset: number }
   build(program: readonly Instruction[], helpers?: Helpers, kfuncs?: Helpers): Executable<null>
+  prepareWith(
+    program: readonly Instruction[],
+    options: Partial<PrepareOptions<null>>,
+  ): PrepareResult<null>
   run(program: Executable<null> | readonly Instruction[], run?: Partial<Run<null>>): RunResult<null>
 }
 
@@ -37,10 +43,15 @@ export function createWorld(
   const stackAddress = memory.allocate(STACK_BYTES)
   const stackRegion = memory.createRegion(0, 0, 0)
   const machine = createInterpreter<null>(memory, { stackAddress, stackRegion, ...options })
-  const build: World["build"] = (program, helpers = {}, kfuncs = {}) => {
-    const { executable, problem } = prepare<null>({
+  const prepareWith: World["prepareWith"] = (program, options) =>
+    prepare<null>({
       name: "test",
       program: encodeProgram(program),
+      resolveCall: () => null,
+      ...options,
+    })
+  const build: World["build"] = (program, helpers = {}, kfuncs = {}) => {
+    const { executable, problem } = prepareWith(program, {
       resolveCall: (kind, imm) => (kind === "helper" ? helpers : kfuncs)[imm] ?? null,
     })
     if (problem !== null) throw new Error(`slot ${problem.slot}: ${problem.message}`)
@@ -50,6 +61,7 @@ export function createWorld(
     memory,
     machine,
     build,
+    prepareWith,
     region(size, flags) {
       const offset = memory.allocate(size)
       const region = memory.createRegion(offset, offset + size, flags)

@@ -1,0 +1,276 @@
+import { describe, expect, it } from "vitest"
+import {
+  BPF_MAX_LOOPS,
+  type Executable,
+  FUNCTION_TAG,
+  REGION_READ,
+  REGION_TAG,
+  REGION_WRITE,
+} from "../../src/interpreter/index.ts"
+import { createWorld, exit, insn, loadImmediate, mov, resultOf } from "./support.ts"
+
+const READ_WRITE = REGION_READ | REGION_WRITE
+
+describe("helpers", () => {
+  it("find their arguments in r1 to r5 in every form, and leave r0", () => {
+    const world = createWorld()
+    const seen: unknown[] = []
+    const program = world.build(
+      [
+        ...loadImmediate(1, 0xfffffffffffffff2n),
+        ...loadImmediate(2, 0x123456789an),
+        insn(0x85, 0, 0, 0, 5),
+        exit,
+      ],
+      {
+        5: (machine) => {
+          seen.push(machine.low(1), machine.high(1), machine.big(1), machine.number(2))
+          seen.push(machine.environment)
+          machine.setResult(-14)
+        },
+      },
+    )
+    const result = world.run(program)
+    expect(seen).toEqual([-14, -1, 0xfffffffffffffff2n, 0x123456789a, null])
+    expect(resultOf(result)).toBe(0xfffffffffffffff2n)
+    const big = world.build([insn(0x85, 0, 0, 0, 5), exit], {
+      5: (machine) => machine.setResultBig(0x8000000000000001n),
+    })
+    expect(resultOf(world.run(big))).toBe(0x8000000000000001n)
+  })
+
+  it("check memory before they use it, and their faults name the call", () => {
+    const world = createWorld()
+    const place = world.region(16, REGION_READ)
+    const results: number[] = []
+    const checks = world.build([insn(0x85, 0, 0, 0, 5), exit], {
+      5: (machine) => {
+        results.push(machine.checkRead(1, 16), machine.checkRead(1, 0), machine.checkWrite(2, 0))
+        results.push(machine.checkRead(1, 17))
+      },
+    })
+    const { fault } = world.run(checks, { arguments: [place.address] })
+    expect(results).toEqual([place.offset, place.offset, 0, -1])
+    expect(fault).toMatchObject({ kind: "read", slot: 0, size: 17 })
+    const writes = world.build([mov(0, 0), insn(0x85, 0, 0, 0, 5), exit], {
+      5: (machine) => void machine.checkWrite(1, 4),
+    })
+    expect(world.run(writes, { arguments: [place.address] }).fault).toMatchObject({
+      kind: "write",
+      slot: 1,
+    })
+  })
+
+  it("may be kfuncs, told apart from helpers by the call's source register", () => {
+    const world = createWorld()
+    const program = world.build(
+      [insn(0x85, 0, 2, 0, 7), insn(0xbf, 6, 0), insn(0x85, 0, 0, 0, 7), insn(0x0f, 0, 6), exit],
+      { 7: (machine) => machine.setResult(1) },
+      { 7: (machine) => machine.setResult(20) },
+    )
+    expect(resultOf(world.run(program))).toBe(21n)
+  })
+})
+
+describe("callbacks", () => {
+  // main: r1 = function, call helper 5, r0 += r6; function at slot 6: r0 = r1 + r2, r6 = -1.
+  const looped = [
+    insn(0x18, 1, 4, 0, 5),
+    insn(0),
+    mov(6, 100),
+    insn(0x85, 0, 0, 0, 5),
+    insn(0x0f, 0, 6),
+    exit,
+    insn(0xbf, 0, 1),
+    insn(0x0f, 0, 2),
+    mov(6, -1),
+    insn(0x7b, 10, 0, -8),
+    exit,
+  ]
+
+  it("run in a frame of their own and leave the caller's registers alone", () => {
+    const world = createWorld()
+    const seen: unknown[] = []
+    const program = world.build(looped, {
+      5: (machine) => {
+        expect(machine.high(1)).toBe(FUNCTION_TAG)
+        let sum = 0
+        const slot = machine.low(1)
+        for (let i = 0; i < 5; i++)
+          sum +=
+            machine.callback(slot, [
+              [i, 0],
+              [10, 0],
+            ]) ?? 0
+        seen.push(machine.low(1))
+        machine.setResult(sum)
+      },
+    })
+    expect(resultOf(world.run(program))).toBe(160n)
+    expect(seen).toEqual([6])
+  })
+
+  it("end the whole run when they fault, use up the budget, or nest too deep", () => {
+    const world = createWorld()
+    let calls = 0
+    const endless = world.build(looped, {
+      5: (machine) => {
+        const slot = machine.low(1)
+        while (machine.callback(slot, []) !== undefined) calls++
+      },
+    })
+    expect(world.run(endless, { budget: 1000 }).fault).toMatchObject({ kind: "budget" })
+    expect(calls).toBe(199)
+    const faulty = world.build(
+      [insn(0x18, 1, 4, 0, 3), insn(0), insn(0x85, 0, 0, 0, 5), exit, insn(0x79, 0, 9), exit],
+      { 5: (machine) => void expect(machine.callback(machine.low(1), [])).toBeUndefined() },
+    )
+    expect(world.run(faulty).fault).toMatchObject({ kind: "read", slot: 4 })
+    const nested = world.build([insn(0x18, 1, 4, 0, 1), insn(0), insn(0x85, 0, 0, 0, 5), exit], {
+      5: (machine) => void machine.callback(2, []),
+    })
+    expect(world.run(nested).fault).toMatchObject({ kind: "call-depth" })
+    const nowhere = world.build(looped, { 5: (machine) => void machine.callback(7, []) })
+    expect(world.run(nowhere).fault).toMatchObject({ kind: "instruction", slot: 3 })
+  })
+
+  it("of timers start at any function of a program", () => {
+    const world = createWorld()
+    const program = world.build(looped, { 5: () => {} })
+    expect(
+      resultOf(
+        world.run(program, {
+          entry: 6,
+          arguments: [
+            [3, 0],
+            [4, 0],
+          ],
+        }),
+      ),
+    ).toBe(7n)
+    expect(world.run(program, { entry: 7 }).fault).toMatchObject({ kind: "instruction" })
+  })
+})
+
+describe("tail calls", () => {
+  it("go on in the other program with the context, and report it", () => {
+    const world = createWorld()
+    const place = world.region(8, READ_WRITE)
+    world.memory.view.setInt32(place.offset, 42, true)
+    const target = world.build([insn(0x61, 0, 1), exit])
+    const program = world.build([mov(6, 1), insn(0x85, 0, 0, 0, 12), mov(0, 1), exit], {
+      12: (machine) => machine.tailCall(target),
+    })
+    const result = world.run(program, { arguments: [place.address] })
+    expect(resultOf(result)).toBe(42n)
+    expect(result.executable).toBe(target)
+    expect(result.steps).toBe(4)
+  })
+
+  it("happen 33 times in a run, and then fall through", () => {
+    const world = createWorld()
+    const programs: Executable<null>[] = []
+    const self = world.build([insn(0x85, 0, 0, 0, 12), mov(0, 5), exit], {
+      12: (machine) => machine.tailCall(programs[0]),
+    })
+    programs.push(self)
+    const result = world.run(self)
+    expect(resultOf(result)).toBe(5n)
+    expect(world.machine.tailCalls).toBe(33)
+    expect(result.steps).toBe(33 + 3)
+    expect(world.run(self).steps).toBe(36)
+  })
+
+  it("from a subprogram return to its caller, as on Linux", () => {
+    const world = createWorld()
+    const target = world.build([mov(6, -1), mov(0, 40), exit])
+    const program = world.build(
+      [mov(6, 2), insn(0x85, 0, 1, 0, 2), insn(0x0f, 0, 6), exit, insn(0x85, 0, 0, 0, 12), exit],
+      { 12: (machine) => machine.tailCall(target) },
+    )
+    const result = world.run(program)
+    expect(resultOf(result)).toBe(42n)
+    expect(result.executable).toBe(program)
+  })
+})
+
+describe("other machines", () => {
+  it("run programs from within a helper, but a busy machine does not", () => {
+    const world = createWorld()
+    const other = createWorld()
+    const inner = other.build([mov(0, 4), exit])
+    const program = world.build([mov(6, 1), insn(0x85, 0, 0, 0, 5), insn(0x0f, 0, 6), exit], {
+      5: (machine) => machine.setResult(other.machine.run(inner, { environment: null }).low),
+    })
+    expect(resultOf(world.run(program))).toBe(5n)
+    const busy = world.build([insn(0x85, 0, 0, 0, 5), exit], {
+      5: () => void world.machine.run(inner, { environment: null }),
+    })
+    expect(() => world.run(busy)).toThrow(/machine is running/)
+  })
+})
+
+describe("may_goto", () => {
+  it("goes on 8 Mi times in a frame and then jumps", () => {
+    const world = createWorld()
+    // loop: may_goto out; r0 += 1; goto loop
+    const program = [insn(0xe5, 0, 0, 2), insn(0x07, 0, 0, 0, 1), insn(0x05, 0, 0, -3), exit]
+    const result = world.run(program)
+    expect(resultOf(result)).toBe(BigInt(BPF_MAX_LOOPS))
+    expect(result.steps).toBe(3 * BPF_MAX_LOOPS + 2)
+  })
+})
+
+describe("LD_ABS and LD_IND", () => {
+  const packet = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+  const view = new DataView(packet.buffer)
+  const world = createWorld({
+    loadPacket: (_machine, offset, size) => {
+      if (offset < 0 || offset + size > packet.length) return null
+      return size === 1
+        ? view.getUint8(offset)
+        : size === 2
+          ? view.getUint16(offset)
+          : view.getUint32(offset)
+    },
+  })
+
+  it("load big-endian numbers into r0", () => {
+    const load = (opcode: number, imm: number) =>
+      resultOf(world.run([...loadImmediate(0, -1n), mov(2, 2), insn(opcode, 0, 2, 0, imm), exit]))
+    expect([0x20, 0x28, 0x30].map((opcode) => load(opcode, 1))).toEqual([0x02030405n, 0x0203n, 2n])
+    expect([0x40, 0x48, 0x50].map((opcode) => load(opcode, 1))).toEqual([0x04050607n, 0x0405n, 4n])
+  })
+
+  it("make the function return 0 outside of the packet", () => {
+    const result = world.run([mov(0, 9), insn(0x20, 0, 0, 0, 5), mov(0, 1), exit])
+    expect(result).toMatchObject({ low: 0, high: 0, fault: null, steps: 2 })
+    const inSubprogram = [
+      insn(0x85, 0, 1, 0, 2),
+      insn(0x07, 0, 0, 0, 3),
+      exit,
+      insn(0x20, 0, 0, 0, 9),
+      mov(0, 8),
+      exit,
+    ]
+    expect(resultOf(world.run(inSubprogram))).toBe(3n)
+    expect(resultOf(createWorld().run([mov(0, 9), insn(0x30), exit]))).toBe(0n)
+  })
+})
+
+describe("addr_space_cast", () => {
+  it("restores the arena's tag and keeps NULL", () => {
+    const world = createWorld()
+    const tag = REGION_TAG | 9
+    const cast = (value: bigint, imm: number) =>
+      world.run([...loadImmediate(1, value), insn(0xbf, 0, 1, 1, imm), exit])
+    expect(cast(0n, 1)).toMatchObject({ low: 0, high: 0 })
+    // A program without an arena has no tag to restore.
+    expect(cast(0x1234_0000_5678n, 1)).toMatchObject({ low: 0x5678, high: 0 })
+    const { executable } = world.prepareWith(
+      [insn(0x18, 1, 0, 0, 0x5678), insn(0), insn(0xbf, 0, 1, 1, 1 << 16), exit],
+      { arenaTag: tag },
+    )
+    expect(world.run(executable as Executable<null>)).toMatchObject({ low: 0x5678, high: tag })
+  })
+})
