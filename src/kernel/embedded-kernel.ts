@@ -70,15 +70,15 @@ export class EmbeddedKernel implements KernelInterface {
   readonly bpffs: Bpffs = new Bpffs()
   private readonly watchers = new Map<BpfMap, Set<() => void>>()
   private readonly config: ReadonlyMap<string, string>
-  private readonly vmlinuxBytes: Uint8Array
+  private readonly typesOf: () => Btf
 
   constructor(options: EmbeddedKernelOptions = {}) {
     const cpus = options.cpus ?? 1
     if (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX)
       throw new RangeError(`cpus: ${cpus} is not in 1 to ${CPUS_MAX}`)
     this.possibleCpus = cpus
-    const types = options.btf ?? kernelTypes()
-    this.vmlinuxBytes = types.bytes
+    // Making the types takes longer than everything else here, and packet programs never ask.
+    this.typesOf = () => options.btf ?? kernelTypes()
     this.clock = createClock(options.bootTimeNs ?? 1_000_000_000n)
     this.config = new Map(Object.entries({ ...defaultConfig(), ...options.kconfig }))
     const memory = createKernelMemory(
@@ -96,7 +96,9 @@ export class EmbeddedKernel implements KernelInterface {
     const state: KernelState = {
       memory,
       cpus,
-      types,
+      get types(): Btf {
+        return self.typesOf()
+      },
       kernelRegion,
       userRegion: user.region,
       descriptorRegion: memory.createRegion(0, 0, 0),
@@ -135,8 +137,12 @@ export class EmbeddedKernel implements KernelInterface {
     this.events = new Events(state, hooks, user)
     const vmlinux: BtfObject = {
       id: 0,
-      btf: types,
-      bytes: types.bytes,
+      get btf(): Btf {
+        return self.typesOf()
+      },
+      get bytes(): Uint8Array {
+        return self.typesOf().bytes
+      },
       name: "vmlinux",
       kernel: true,
     }
@@ -180,7 +186,7 @@ export class EmbeddedKernel implements KernelInterface {
   }
 
   vmlinuxBtf(): Uint8Array {
-    return this.vmlinuxBytes
+    return this.typesOf().bytes
   }
 
   openRing(mapFd: number): RingView | number {
