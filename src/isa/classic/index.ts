@@ -1,0 +1,7 @@
+export type { ClassicMetadata } from "./ancillary.ts"
+export { CLASSIC_CODES, type ClassicFault, checkClassic, findClassicFault } from "./check.ts"
+export { disassembleClassic, disassembleClassicInstruction } from "./disassemble.ts"
+export * from "./instruction.ts"
+export { interpretClassic } from "./interpret.ts"
+export * from "./text.ts"
+export { translateClassic } from "./translate.ts"
