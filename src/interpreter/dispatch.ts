@@ -31,10 +31,8 @@ export function dispatch<E>(state: State<E>, start: number, step: Step<E>): void
   let pc = start
   for (;;) {
     if (--left < 0) {
-      state.left = 0
-      state.at(pc)
-      state.raise("budget", "the run used up its budget of instructions")
-      return
+      if (!state.refill(pc)) return
+      left = state.left - 1
     }
     const d = words[pc + 1]
     switch (words[pc]) {

@@ -47,6 +47,8 @@ export interface Run<E> {
   readonly entry?: number
   /** Instructions that the run may execute; {@link BUDGET_DEFAULT} by default. */
   readonly budget?: number
+  /** Called before each instruction; the machine's registers are what it will see. */
+  readonly trace?: (program: Executable<E>, slot: number) => void
 }
 
 export interface RunResult<E> {
@@ -110,7 +112,7 @@ class Engine<E> implements Interpreter<E>, StepHost<E> {
     const budget = Math.min(run.budget ?? BUDGET_DEFAULT, BUDGET_MAX)
     this.running = true
     this.environment = run.environment
-    state.reset(executable, budget)
+    state.reset(executable, budget, run.trace ?? null)
     const entry = run.entry ?? 0
     try {
       this.setArguments(run.arguments ?? [])
@@ -128,7 +130,7 @@ class Engine<E> implements Interpreter<E>, StepHost<E> {
       low: fault === null ? this.registers[0] : 0,
       high: fault === null ? this.registers[1] : 0,
       fault,
-      steps: budget - state.left,
+      steps: budget - state.left - state.reserve,
       executable: state.code,
     }
   }

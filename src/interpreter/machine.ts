@@ -28,7 +28,10 @@ export const REGION_CONTEXT = 4
  */
 export const REGION_PROBE = 8
 
-/** Linear memory and the regions in it. All arrays are indexed by region. */
+/**
+ * Linear memory, of less than 2 GiB, and the regions in it. All arrays are indexed by region, and
+ * are replaced when there are more. Regions keep 32 KiB away from both ends of the memory.
+ */
 export interface AddressSpace {
   readonly memory: WebAssembly.Memory
   /** Views of the whole memory; replaced when memory grows, so read them afresh after any call out. */
@@ -105,16 +108,19 @@ export interface Machine<E = unknown> {
   fail(message: string): void
 
   /**
-   * Calls the function whose address (FUNCTION_TAG, slot) is in register `n` with up to five
-   * arguments given as (low, high) pairs; returns the low half of its r0, or undefined if it
-   * faulted (then the helper returns at once).
+   * Calls the function of the running program that starts at `slot`, the low half of a function
+   * address, with up to five arguments given as (low, high) pairs. Returns the low half of its r0,
+   * or undefined if it faulted (then the helper returns at once). All registers are as before.
    */
   callback(
     slot: number,
     args: readonly (readonly [low: number, high: number])[],
   ): number | undefined
 
-  /** Ends this program and goes on in `program` with the same context (bpf_tail_call). */
+  /**
+   * Once the helper returns, the current frame goes on in `program`, with the registers as they
+   * are (bpf_tail_call). After 33 tail calls in a run it does nothing, and the caller goes on.
+   */
   tailCall(program: Executable<E>): void
   /** Tail calls made in this run so far. */
   readonly tailCalls: number

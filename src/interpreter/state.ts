@@ -51,8 +51,12 @@ export class State<E> {
   readonly registers: Int32Array = new Int32Array(22)
   /** The running program; tail calls, and returns from functions that made them, change it. */
   code!: Code<E>
-  /** Instructions that may still be executed. */
+  /** Instructions that may still be executed before {@link State.refill} is asked. */
   left = 0
+  /** Instructions that may be executed after those; 0 unless a run is traced. */
+  reserve = 0
+  /** Called before each instruction of a traced run. */
+  trace: ((code: Code<E>, slot: number) => void) | null = null
   fault: Fault | null = null
   /** Set by a helper: the program that the current frame becomes. */
   pendingTail: Code<E> | null = null
@@ -89,9 +93,12 @@ export class State<E> {
   }
 
   /** Starts a run: no frames, no fault, registers cleared. */
-  reset(code: Code<E>, budget: number): void {
+  reset(code: Code<E>, budget: number, trace: State<E>["trace"]): void {
     this.code = code
-    this.left = budget
+    // A traced run is given one instruction at a time, so the loop knows nothing of tracing.
+    this.trace = trace
+    this.left = trace === null ? budget : 0
+    this.reserve = budget - this.left
     this.fault = null
     this.pendingTail = null
     this.tailCalls = 0
@@ -100,6 +107,23 @@ export class State<E> {
     this.slot = 0
     this.registers.fill(0)
     this.forgetRegions()
+  }
+
+  /**
+   * Asked when `left` is used up, before the instruction at word `pc`: false when it may not be
+   * executed, because the budget is at its end (a fault).
+   */
+  refill(pc: number): boolean {
+    this.left = 0
+    this.at(pc)
+    if (this.reserve === 0) {
+      this.raise("budget", "the run used up its budget of instructions")
+      return false
+    }
+    this.reserve--
+    this.left = 1
+    this.trace?.(this.code, this.slot)
+    return true
   }
 
   /** Forgets the regions of the last accesses: bounds may have changed. */

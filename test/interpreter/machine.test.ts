@@ -210,6 +210,48 @@ describe("other machines", () => {
   })
 })
 
+describe("traced runs", () => {
+  it("report each instruction before it runs, in callbacks and tail calls too", () => {
+    const world = createWorld()
+    const target = world.build([mov(0, 3), exit])
+    const program = world.build(
+      [
+        insn(0x18, 1, 4, 0, 4),
+        insn(0),
+        insn(0x85, 0, 0, 0, 5),
+        insn(0x85, 0, 0, 0, 12),
+        exit,
+        mov(0, 1),
+        exit,
+      ],
+      {
+        5: (machine) => void machine.callback(machine.low(1), []),
+        12: (machine) => machine.tailCall(target),
+      },
+    )
+    const seen: string[] = []
+    const trace = (running: Executable<null>, slot: number) => {
+      seen.push(`${running === target ? "target" : "main"} ${slot} r0=${world.machine.low(0)}`)
+    }
+    const traced = world.run(program, { trace })
+    expect(seen).toEqual([
+      "main 0 r0=0",
+      "main 2 r0=0",
+      "main 5 r0=0",
+      "main 6 r0=1",
+      "main 3 r0=0",
+      "target 0 r0=0",
+      "target 1 r0=3",
+    ])
+    const { steps, low } = world.run(program)
+    expect(traced).toMatchObject({ steps, low, fault: null })
+    expect(world.run(program, { trace, budget: 3 })).toMatchObject({
+      steps: 3,
+      fault: { kind: "budget" },
+    })
+  })
+})
+
 describe("may_goto", () => {
   it("goes on 8 Mi times in a frame and then jumps", () => {
     const world = createWorld()
