@@ -165,8 +165,9 @@ export function checkQueue(request: CreateRequest): number {
   return request.valueSize > KMALLOC_MAX_SIZE ? -ERRNO.E2BIG : 0
 }
 
-/** bloom_map_alloc */
+/** bloom_map_alloc_check, bloom_map_alloc */
 export function checkBloom(request: CreateRequest): number {
+  if (request.valueSize > KMALLOC_MAX_SIZE) return -ERRNO.E2BIG
   const refused =
     request.keySize !== 0 ||
     request.valueSize === 0 ||
