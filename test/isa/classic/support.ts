@@ -1,7 +1,9 @@
 /** Oracles for classic BPF: tcpdump, libpcap's own functions, and Linux's socket filters. */
 
 import { spawnSync } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { join } from "node:path"
 import {
   BPF_MAXINSNS,
   CLASSIC_CODES,
@@ -15,13 +17,37 @@ import { addressOf, attr, bpf, close, syscall } from "../../support/linux.ts"
 
 /** tcpdump's program for an expression on captures like the file at `path`. */
 export function compileWithTcpdump(path: string, expression: string): ClassicInstruction[] {
-  return parseClassicDecimal(runTcpdump(["-r", path, "-ddd", expression]).toString())
+  const { stdout, stderr, status } = spawnSync("tcpdump", ["-r", path, "-ddd", expression])
+  if (status !== 0) throw new Error(`tcpdump ${expression}: ${stderr}`)
+  return parseClassicDecimal(stdout.toString())
 }
 
-export function runTcpdump(args: readonly string[]): Buffer {
-  const { stdout, stderr, status } = spawnSync("tcpdump", args, { maxBuffer: 2 ** 27 })
-  if (status !== 0) throw new Error(`tcpdump ${args.join(" ")}: ${stderr}`)
-  return stdout
+/**
+ * What tcpdump makes of each expression on the capture at `path`: its program, and the frames
+ * that match. One shell runs them all, since starting processes from Node is slow.
+ */
+export function askTcpdump(
+  path: string,
+  folder: string,
+  expressions: readonly string[],
+): { program(index: number): string; matches(index: number): Buffer } {
+  const script = `n=0
+for expression do
+  tcpdump -r "$capture" -ddd "$expression" > "$folder/$n.program" 2> /dev/null || exit 1
+  tcpdump -r "$capture" -w - "$expression" > "$folder/$n.matches" 2> /dev/null || exit 1
+  n=$((n + 1))
+done`
+  const env = { ...process.env, capture: path, folder }
+  const { status } = spawnSync("sh", ["-c", script, "sh", ...expressions], { env })
+  const file = (index: number, kind: string): string => join(folder, `${index}.${kind}`)
+  if (status !== 0) {
+    const failed = expressions.find((_, index) => !existsSync(file(index + 1, "program")))
+    throw new Error(`tcpdump refuses '${failed}'`)
+  }
+  return {
+    program: (index) => readFileSync(file(index, "program"), "utf8"),
+    matches: (index) => readFileSync(file(index, "matches")),
+  }
 }
 
 type Native = (...args: (number | string | Uint8Array)[]) => number & string
