@@ -30,7 +30,7 @@ export interface DisassembleOptions extends NotationNames {
   readonly numbers?: "decimal" | "hexadecimal"
   /**
    * `llvm` only: 32-bit loads and stores on `w` registers, as with `-mattr=+alu32` and from LLVM
-   * 18 on; false by default.
+   * 20 on; false by default.
    */
   readonly alu32?: boolean
   /** `llvm` only: names by slot; jumps get the suffix ` <name>` or ` <name+0x18>` (bytes). */

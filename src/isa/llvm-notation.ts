@@ -22,7 +22,7 @@ export interface LlvmNotationOptions extends NotationNames {
   readonly lossless: boolean
   /** Numbers in hexadecimal, as LLVM prints them from 16 on. */
   readonly hexadecimal: boolean
-  /** 32-bit memory operands as `w1`, as `-mattr=+alu32` prints them, and LLVM 18 by itself. */
+  /** 32-bit memory operands as `w1`, as `-mattr=+alu32` prints them, and LLVM 20 by itself. */
   readonly alu32: boolean
 }
 
