@@ -1,0 +1,3 @@
+export * from "./attach.ts"
+export * from "./load.ts"
+export * from "./options.ts"
