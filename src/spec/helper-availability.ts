@@ -45,7 +45,7 @@ const socketBase = list(`
 
 /** Tracing programs of every kind; probe_write_user only where the kernel is not locked down. */
 const tracing = list(`
-  probe_read probe_read_str probe_write_user perf_event_output get_stackid get_stack
+  probe_read probe_read_str probe_write_user perf_event_output get_stackid get_stack get_func_ip
 `)
 
 const packetFilter = list(
@@ -94,7 +94,7 @@ const rawTracepoint = [...tracing, ...list("get_attach_cookie")]
 /** What each program type may call beyond {@link BASE_HELPERS}, whatever its attach type. */
 const own: Readonly<Record<number, Names>> = {
   [PT.BPF_PROG_TYPE_SOCKET_FILTER]: [...packetFilter, ...socketBase, ...list("get_netns_cookie")],
-  [PT.BPF_PROG_TYPE_KPROBE]: [...tracing, ...list("override_return get_func_ip get_attach_cookie")],
+  [PT.BPF_PROG_TYPE_KPROBE]: [...rawTracepoint, ...list("override_return")],
   [PT.BPF_PROG_TYPE_TRACEPOINT]: rawTracepoint,
   [PT.BPF_PROG_TYPE_PERF_EVENT]: [
     ...rawTracepoint,
@@ -111,7 +111,7 @@ const own: Readonly<Record<number, Names>> = {
   ],
   [PT.BPF_PROG_TYPE_SYSCALL]: [
     ...tracing,
-    ...typedTracing.filter((name) => !/^(d_path|sk_storage)/.test(name)),
+    ...typedTracing,
     ...list("sys_bpf sys_close btf_find_by_name_kind kallsyms_lookup_name"),
   ],
   [PT.BPF_PROG_TYPE_SCHED_CLS]: [
@@ -249,7 +249,7 @@ const attachRules: readonly AttachRule[] = [
   {
     type: PT.BPF_PROG_TYPE_TRACING,
     attachTypes: trampolines,
-    names: list("get_func_ip get_func_arg get_func_ret get_func_arg_cnt"),
+    names: list("get_func_arg get_func_ret get_func_arg_cnt"),
   },
   {
     type: PT.BPF_PROG_TYPE_TRACING,
@@ -320,16 +320,24 @@ export interface HelperCaller {
 }
 
 /**
- * Whether a program may call a helper; false means "program of this type cannot use helper".
- * An ext program is to be asked for as the program it replaces.
+ * Why a program may not call a helper. `absent`: "program of this type cannot use helper";
+ * `not_in_probe`: "helper call is not allowed in probe"; `only_trampolines`: "supported only for
+ * fentry/fexit/fmod_ret programs"; `not_for_type`: "not supported for program type".
  */
-export function helperAllowed(id: number, caller: HelperCaller): boolean {
-  const name = id > 0 ? HELPER_NAMES[id] : undefined
-  if (name === undefined) return false
-  const { type, attachType = 0, target = "" } = caller
+export type HelperRefusal = "absent" | "not_in_probe" | "only_trampolines" | "not_for_type"
+
+/** Functions whose argument's path may be asked for. Source: bpf_trace.c btf_allowlist_d_path. */
+const pathFunctions = list(`
+  security_file_permission security_inode_getattr security_file_open security_path_truncate
+  vfs_truncate vfs_fallocate dentry_open vfs_getattr filp_close
+`) as readonly string[]
+
+function isPresent(name: HelperName, caller: Required<HelperCaller>): boolean {
+  const { type, attachType, target } = caller
   if (type === PT.BPF_PROG_TYPE_LIRC_MODE2) return lirc.includes(name)
-  if (!sets.has(type)) return false
-  if (base.has(name) || sets.get(type)!.has(name)) return true
+  const own = sets.get(type)
+  if (own === undefined) return false
+  if (base.has(name) || own.has(name)) return true
   const byAttachType = attachRules.some(
     (rule) =>
       rule.type === type && rule.attachTypes.includes(attachType) && rule.names.includes(name),
@@ -338,6 +346,51 @@ export function helperAllowed(id: number, caller: HelperCaller): boolean {
   return targetRules.some(
     (rule) => rule.type === type && rule.names.includes(name) && rule.allows(attachType, target),
   )
+}
+
+/** The `allowed` callback of a helper's bpf_func_proto. */
+function allowedInPlace(name: HelperName, caller: Required<HelperCaller>): boolean {
+  const { type, attachType, target } = caller
+  const iterates = type === PT.BPF_PROG_TYPE_TRACING && attachType === AT.BPF_TRACE_ITER
+  if (name === "d_path")
+    return iterates || (type === PT.BPF_PROG_TYPE_LSM ? true : pathFunctions.includes(target))
+  if ((name === "sk_storage_get" || name === "sk_storage_delete") && usesTracingStorage(type))
+    return (
+      iterates ||
+      attachType === AT.BPF_TRACE_RAW_TP ||
+      attachType === AT.BPF_TRACE_FENTRY ||
+      attachType === AT.BPF_TRACE_FEXIT
+    )
+  return true
+}
+
+function usesTracingStorage(type: number): boolean {
+  return type === PT.BPF_PROG_TYPE_TRACING || type === PT.BPF_PROG_TYPE_SYSCALL
+}
+
+/** Source: kernel/bpf/verifier.c check_get_func_ip. */
+function refuseFunctionAddress(caller: Required<HelperCaller>): HelperRefusal | null {
+  if (caller.type === PT.BPF_PROG_TYPE_KPROBE) return null
+  if (caller.type !== PT.BPF_PROG_TYPE_TRACING) return "not_for_type"
+  return trampolines.some((known) => known === caller.attachType) ? null : "only_trampolines"
+}
+
+/**
+ * Why a program may not call a helper; `null` if it may. An ext program is to be asked for as the
+ * program it replaces. That `d_path` and the `ima_` helpers need a sleepable LSM hook is not
+ * looked at here.
+ */
+export function helperRefusal(id: number, caller: HelperCaller): HelperRefusal | null {
+  const name = id > 0 ? HELPER_NAMES[id] : undefined
+  const full = { attachType: 0, target: "", ...caller }
+  if (name === undefined || !isPresent(name, full)) return "absent"
+  if (!allowedInPlace(name, full)) return "not_in_probe"
+  return name === "get_func_ip" ? refuseFunctionAddress(full) : null
+}
+
+/** Whether a program may call a helper: {@link helperRefusal} is `null`. */
+export function helperAllowed(id: number, caller: HelperCaller): boolean {
+  return helperRefusal(id, caller) === null
 }
 
 /** The ids of all helpers that a program may call, ascending. */
