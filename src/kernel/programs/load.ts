@@ -83,6 +83,7 @@ function build(
     type: attr.prog_type,
     expectedAttachType: attr.expected_attach_type ?? 0,
     gplCompatible,
+    attachTarget: target,
   })
   if (refusal !== null) return refusal
   const name = attr.prog_name ?? ""

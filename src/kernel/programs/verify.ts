@@ -14,7 +14,13 @@ import {
   INSN_SIZE,
   validateProgram,
 } from "../../isa/index.ts"
-import { ERRNO, HELPERS, programTypeName } from "../../spec/index.ts"
+import {
+  ERRNO,
+  HELPERS,
+  type HelperRefusal,
+  helperRefusal,
+  programTypeName,
+} from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import { helperImplementations, kfuncImplementations } from "../helpers/index.ts"
 import type { Refusal } from "./resolve.ts"
@@ -24,6 +30,7 @@ export interface Verification {
   readonly type: number
   readonly expectedAttachType: number
   readonly gplCompatible: boolean
+  readonly attachTarget: string | null
 }
 
 /** Null when the program may run. */
@@ -45,11 +52,33 @@ export function verifyProgram(kernel: KernelState, program: Verification): Refus
   return null
 }
 
+/** What Linux's verifier says, before the helper's name. */
+const REFUSED: Readonly<Record<HelperRefusal, string>> = {
+  absent: "program of this type cannot use helper",
+  not_in_probe: "helper call is not allowed in probe:",
+  only_trampolines: "supported only for fentry/fexit/fmod_ret programs:",
+  not_for_type: "not supported for this program type:",
+}
+
 function checkHelper(program: Verification, id: number, slot: number): Refusal | null {
   const helper = HELPERS[id]
   if (id <= 0 || helper === undefined)
     return { errno: ERRNO.EINVAL, message: `invalid func unknown#${id}`, slot }
   const name = `bpf_${helper.name}`
+  const caller = {
+    type: program.type,
+    attachType: program.expectedAttachType,
+    target: program.attachTarget ?? "",
+  }
+  const refusal = helperRefusal(id, caller)
+  if (refusal !== null)
+    return { errno: ERRNO.EINVAL, message: `${REFUSED[refusal]} ${name}#${id}`, slot }
+  if (helper.gplOnly && !program.gplCompatible)
+    return {
+      errno: ERRNO.EINVAL,
+      message: "cannot call GPL-restricted function from non-GPL compatible program",
+      slot,
+    }
   if (!helperImplementations.has(id))
     return {
       errno: ERRNO.EINVAL,

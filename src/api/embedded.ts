@@ -1,0 +1,153 @@
+/**
+ * The in-process kernel. It adds what a real kernel does not let you do: be the world around it —
+ * devices that frames arrive on, events that fire, tasks, time.
+ */
+
+import type { Btf } from "../btf/index.ts"
+import {
+  type EmitOptions,
+  type Emitted,
+  EmbeddedKernel as Engine,
+  type EventFields,
+  type NetworkDevice,
+  type Received,
+  type ReceiveOptions,
+  type Task,
+  type TaskOptions,
+} from "../kernel/index.ts"
+import { Kernel } from "./kernel.ts"
+
+export type { EmitOptions, Emitted, EventFields, Received, ReceiveOptions, Task, TaskOptions }
+
+export interface EmbeddedKernelOptions {
+  /** Possible CPUs, 1 by default. */
+  readonly cpus?: number
+  /** Of random numbers; two kernels with one seed behave alike. */
+  readonly seed?: number
+  /** Types to use instead of the kernel's own, e.g. a real vmlinux's. */
+  readonly btf?: Btf
+  /** Instructions that one run of a program may take before it is stopped. */
+  readonly budget?: number
+  /** CONFIG_ values for `.kconfig` externs. */
+  readonly kconfig?: Readonly<Record<string, string>>
+}
+
+/** A virtual network device. */
+export class NetworkInterface {
+  private readonly engine: Engine
+  private readonly device: NetworkDevice
+
+  constructor(engine: Engine, device: NetworkDevice) {
+    this.engine = engine
+    this.device = device
+  }
+
+  get index(): number {
+    return this.device.ifindex
+  }
+
+  get name(): string {
+    return this.device.name
+  }
+
+  /** Received, sent and dropped frames and bytes, and XDP verdicts. */
+  get counters(): Readonly<NetworkDevice["counters"]> {
+    return this.device.counters
+  }
+
+  /** Delivers a frame; what the attached programs did to it. */
+  receive(frame: Uint8Array, options?: ReceiveOptions): Received {
+    return this.engine.network.receive(this.device, frame, options)
+  }
+
+  /** Sends a frame out, through the egress programs. */
+  transmit(frame: Uint8Array): void {
+    this.engine.network.transmit(this.device, frame)
+  }
+
+  /** Frames that left the device (for one without a peer), oldest first. */
+  get transmitted(): readonly Uint8Array[] {
+    return this.device.transmitted
+  }
+
+  /** Frames that reached the network stack, oldest first. */
+  get delivered(): readonly Uint8Array[] {
+    return this.device.delivered
+  }
+}
+
+export class EmbeddedKernel extends Kernel {
+  /** The kernel itself, for tests of its inner parts. */
+  readonly engine: Engine
+
+  constructor(options: EmbeddedKernelOptions = {}) {
+    const engine = new Engine(options)
+    super(engine)
+    this.engine = engine
+  }
+
+  /** Virtual time: nanoseconds since boot; it moves only by `advance`, which runs due timers. */
+  get clock(): { now(): bigint; advance(nanoseconds: bigint): void } {
+    return this.engine.clock
+  }
+
+  /** A device by name, made if there is none. */
+  interface(name: string): NetworkInterface {
+    const { network } = this.engine
+    return new NetworkInterface(this.engine, network.find(name) ?? network.add({ name }))
+  }
+
+  /** Two devices connected to each other. */
+  vethPair(one: string, other: string): [NetworkInterface, NetworkInterface] {
+    const [a, b] = this.engine.network.addPair({ name: one }, { name: other })
+    return [new NetworkInterface(this.engine, a), new NetworkInterface(this.engine, b)]
+  }
+
+  /** Starts a task: what bpf_get_current_* see during its events. */
+  spawn(options?: TaskOptions): Task {
+    return this.engine.tasks.spawn(options)
+  }
+
+  /**
+   * Fires a tracepoint with fields by name; tracepoint, raw tracepoint and tp_btf programs run.
+   *
+   * @throws RangeError for a tracepoint that does not exist, TypeError for a field it does not have.
+   * @example kernel.emit("syscalls:sys_enter_openat", { filename: "/etc/passwd" }, { task })
+   */
+  emit(name: string, fields: EventFields = {}, options?: EmitOptions): Emitted {
+    return this.engine.events.emit(name, fields, options)
+  }
+
+  /** A kernel function is called: kprobe and fentry programs run; with `returns`, those on return. */
+  call(
+    name: string,
+    fields: EventFields = {},
+    options?: EmitOptions & { readonly returns?: number | bigint },
+  ): Emitted {
+    return this.engine.events.call(name, fields, options)
+  }
+
+  /** Asks an LSM hook; 0, or the first negative errno that a program answers. */
+  lsm(hook: string, fields: EventFields = {}, options?: EmitOptions): number {
+    return this.engine.events.lsm(hook, fields, options)
+  }
+
+  /** Lines of bpf_trace_printk that nobody has read yet; they are taken out. */
+  trace(): string[] {
+    return this.engine.tracePipe.drain()
+  }
+
+  /** Lines of bpf_trace_printk as they come. */
+  followTrace(signal?: AbortSignal): AsyncGenerator<string> {
+    return this.engine.tracePipe.follow(signal)
+  }
+
+  override close(): void {
+    this.engine.dispose()
+  }
+}
+
+/** A new kernel in this process; nothing is shared with other ones. */
+export function embeddedKernel(options?: EmbeddedKernelOptions): EmbeddedKernel {
+  return new EmbeddedKernel(options)
+}

@@ -1,0 +1,209 @@
+/** A loaded program: run it once (BPF_PROG_TEST_RUN), attach it, ask the kernel about it. */
+
+import { viewOf } from "../base/index.ts"
+import { printProgram } from "../isa/index.ts"
+import { attachProgram, type LoadedProgram } from "../loader/index.ts"
+import { BPF_ATTACH_TYPE, HELPERS, type KernelInterface, programTypeName } from "../spec/index.ts"
+import { check } from "./failure.ts"
+import { Handle } from "./handle.ts"
+import { Link } from "./link.ts"
+import { verdictName } from "./verdict.ts"
+
+/** What PROG_TEST_RUN takes. */
+export interface RunInput {
+  /** The packet (from its Ethernet header), for packet programs. */
+  readonly data?: Uint8Array
+  /** The context, for programs that are given one. */
+  readonly context?: Uint8Array
+  readonly repeat?: number
+  /** Only for raw tracepoints. */
+  readonly cpu?: number
+}
+
+export interface RunResult {
+  /** The program's return value, as the kernel reports it: unsigned 32 bits. */
+  readonly returned: number
+  /** Its name where the program type has names: `XDP_DROP`. */
+  readonly verdict: string | null
+  /** The packet afterwards. */
+  readonly data: Uint8Array
+  readonly context: Uint8Array
+  /** Of one run, on average. */
+  readonly nanoseconds: number
+}
+
+export interface ProgramInfo {
+  readonly id: number
+  readonly name: string
+  /** `xdp`, `sched_cls`, `tracepoint`… */
+  readonly type: string
+  /** 16 hex digits. */
+  readonly tag: string
+  readonly mapIds: readonly number[]
+  readonly runCount: bigint
+  readonly runNanoseconds: bigint
+}
+
+/**
+ * Where to attach: a device (`xdp`, `tc`), a cgroup, or nothing for programs whose section names
+ * their target.
+ */
+export interface AttachTarget {
+  /** Name or index of a network device. */
+  readonly interface?: string | number
+  /** tc: which way; from the section name when absent. */
+  readonly direction?: "ingress" | "egress"
+  /** Path of a cgroup v2 directory. */
+  readonly cgroup?: string
+  /** LINK_CREATE flags: XDP modes, TCX order. */
+  readonly flags?: number
+}
+
+/** Room for a program to grow a packet in a test run. */
+const DATA_OUT_SLACK = 4096
+
+export class Program extends Handle {
+  readonly name: string
+  /** enum bpf_prog_type. */
+  readonly programType: number
+  private readonly loaded: LoadedProgram
+
+  constructor(kernel: KernelInterface, loaded: LoadedProgram) {
+    super(kernel, loaded.fd, `program '${loaded.definition.name}'`)
+    this.loaded = loaded
+    this.name = loaded.definition.name
+    this.programType = loaded.definition.type
+  }
+
+  /** `xdp`, `sched_cls`… */
+  get type(): string {
+    return programTypeName(this.programType)
+  }
+
+  get id(): number {
+    return this.info().id
+  }
+
+  /** The verifier's log, if it was asked for. */
+  get log(): readonly string[] {
+    return this.loaded.log
+  }
+
+  /**
+   * BPF_PROG_TEST_RUN.
+   *
+   * @throws BpfError EINVAL for input the kernel refuses (packets below 14 bytes…), ENOTSUPP for
+   * program types that cannot be run like this.
+   */
+  run(input: RunInput = {}): RunResult {
+    const out =
+      input.data === undefined ? undefined : new Uint8Array(input.data.length + DATA_OUT_SLACK)
+    const contextOut =
+      input.context === undefined ? undefined : new Uint8Array(input.context.length)
+    const attr = {
+      prog_fd: this.fd,
+      data_in: input.data,
+      data_out: out,
+      ctx_in: input.context,
+      ctx_out: contextOut,
+      repeat: input.repeat ?? 0,
+      flags: input.cpu === undefined ? 0 : 1,
+      cpu: input.cpu ?? 0,
+      retval: 0,
+      data_size_out: 0,
+      ctx_size_out: 0,
+      duration: 0,
+    }
+    check(this.kernel.bpf("PROG_TEST_RUN", attr), "PROG_TEST_RUN", `program '${this.name}'`)
+    return {
+      returned: attr.retval,
+      verdict: verdictName(this.programType, attr.retval) ?? null,
+      data: out?.slice(0, attr.data_size_out) ?? new Uint8Array(0),
+      context: contextOut?.slice(0, attr.ctx_size_out) ?? new Uint8Array(0),
+      nanoseconds: attr.duration,
+    }
+  }
+
+  /**
+   * Attaches the program. The target is needed for devices and cgroups; tracing programs know
+   * theirs from the section name.
+   *
+   * @throws RangeError for a device that does not exist, BpfError for what the kernel refuses.
+   */
+  attach(target: AttachTarget = {}): Link {
+    const { kernel } = this
+    const cgroupFd = target.cgroup === undefined ? undefined : kernel.openCgroup(target.cgroup)
+    if (cgroupFd !== undefined) check(cgroupFd, "open", `cgroup ${target.cgroup}`)
+    try {
+      const fd = attachProgram(kernel, this.loaded, {
+        ifindex: target.interface === undefined ? undefined : this.deviceIndex(target.interface),
+        attachType: this.attachTypeFor(target.direction),
+        cgroupFd,
+        flags: target.flags,
+      })
+      return new Link(kernel, fd)
+    } finally {
+      if (cgroupFd !== undefined) kernel.close(cgroupFd)
+    }
+  }
+
+  /** tc programs whose section does not say a direction are attached where the target says. */
+  private attachTypeFor(direction: AttachTarget["direction"]): number | undefined {
+    if (direction === undefined) return undefined
+    return direction === "egress" ? BPF_ATTACH_TYPE.BPF_TCX_EGRESS : BPF_ATTACH_TYPE.BPF_TCX_INGRESS
+  }
+
+  private deviceIndex(device: string | number): number {
+    const ifindex = typeof device === "number" ? device : this.kernel.interfaceIndex(device)
+    if (ifindex === 0) throw new RangeError(`there is no network device '${device}'`)
+    return ifindex
+  }
+
+  info(): ProgramInfo {
+    return readProgramInfo(this.kernel, this.fd)
+  }
+
+  /** The instructions as the kernel runs them, in its own notation. */
+  disassemble(): string {
+    const size = viewOf(programInfoBytes(this.kernel, this.fd)).getUint32(20, true)
+    const insns = new Uint8Array(size)
+    programInfoBytes(this.kernel, this.fd, { xlated_prog_insns: insns })
+    return printProgram(insns, {
+      helperName: (id) => (HELPERS[id] === undefined ? undefined : `bpf_${HELPERS[id].name}`),
+    })
+  }
+
+  pin(path: string): void {
+    const attr = { pathname: path, bpf_fd: this.fd }
+    check(this.kernel.bpf("OBJ_PIN", attr), "OBJ_PIN", `program '${this.name}' at ${path}`)
+  }
+}
+
+function programInfoBytes(
+  kernel: KernelInterface,
+  fd: number,
+  arrays: Readonly<Record<string, Uint8Array>> = {},
+): Uint8Array {
+  const info = new Uint8Array(232)
+  const attr = { bpf_fd: fd, info, arrays }
+  check(kernel.bpf("OBJ_GET_INFO_BY_FD", attr), "OBJ_GET_INFO_BY_FD", "program")
+  return info
+}
+
+/** OBJ_GET_INFO_BY_FD of a program. */
+export function readProgramInfo(kernel: KernelInterface, fd: number): ProgramInfo {
+  const count = viewOf(programInfoBytes(kernel, fd)).getUint32(52, true)
+  const ids = new Uint8Array(4 * count)
+  const info = programInfoBytes(kernel, fd, { map_ids: ids })
+  const view = viewOf(info)
+  const end = info.indexOf(0, 64)
+  return {
+    type: programTypeName(view.getUint32(0, true)),
+    id: view.getUint32(4, true),
+    tag: [...info.subarray(8, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    mapIds: [...new Uint32Array(ids.buffer)],
+    name: new TextDecoder().decode(info.subarray(64, Math.min(end < 0 ? 80 : end, 80))),
+    runNanoseconds: view.getBigUint64(192, true),
+    runCount: view.getBigUint64(200, true),
+  }
+}
