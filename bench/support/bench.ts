@@ -25,21 +25,41 @@ export interface Timing {
   readonly medianNs: number
 }
 
-const WARM_UP_NS = 300_000_000
+const WINDOW_NS = 100_000_000
+/** Windows of warm-up: at least and at most. */
+const WINDOWS_MIN = 3
+const WINDOWS_MAX = 30
+/** A window that is faster than the one before by more than this shows that V8 is not done yet. */
+const SETTLED = 0.9
 const SAMPLES = 21
 const SAMPLE_NS = 10_000_000
 
-/** Times `action`: 0.3 s of warm-up, then 21 samples of about 10 ms each; `effort` scales both. */
-export function time(action: () => void, { effort }: BenchOptions): Timing {
+/** Calls `action` for `nanoseconds` (at least three times); returns the time of one call. */
+function timeWindow(action: () => void, nanoseconds: number): number {
   const start = process.hrtime.bigint()
   let calls = 0
   let elapsed = 0
-  while (elapsed < WARM_UP_NS * Math.max(effort, 0.5) || calls < 3) {
+  while (elapsed < nanoseconds || calls < 3) {
     action()
     calls++
     elapsed = Number(process.hrtime.bigint() - start)
   }
-  const count = Math.max(1, Math.round((SAMPLE_NS * effort * calls) / elapsed))
+  return elapsed / calls
+}
+
+/**
+ * Times `action`: windows of 0.1 s until they get no faster, then 21 samples of about 10 ms each;
+ * `effort` scales both.
+ */
+export function time(action: () => void, { effort }: BenchOptions): Timing {
+  let previous = Number.POSITIVE_INFINITY
+  let callNs = timeWindow(action, WINDOW_NS * effort)
+  for (let window = 1; window < WINDOWS_MAX; window++) {
+    if (window >= WINDOWS_MIN && callNs > previous * SETTLED) break
+    previous = callNs
+    callNs = timeWindow(action, WINDOW_NS * effort)
+  }
+  const count = Math.max(1, Math.round((SAMPLE_NS * effort) / callNs))
   const samples: number[] = []
   for (let sample = 0; sample < SAMPLES; sample++) {
     const before = process.hrtime.bigint()

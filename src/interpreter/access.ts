@@ -3,7 +3,7 @@
  * contexts, those that are not allowed, and the kernel's probing loads.
  */
 
-import { WORD_DST, WORD_HIGH, WORD_IMM, WORD_OFF, WORD_SRC, WORD_WIRE } from "./code.ts"
+import { WORD_DST, WORD_OFF, WORD_SRC, WORD_WIRE } from "./code.ts"
 import { REGION_CONTEXT, REGION_READ, REGION_WRITE } from "./machine.ts"
 import { isAllowed, type State } from "./state.ts"
 
@@ -92,9 +92,7 @@ export function store<E>(state: State<E>, pc: number): boolean {
     state.raiseAccess(at, high, size, REGION_WRITE)
     return false
   }
-  const fromRegister = (wire & 7) === 3
-  const low = fromRegister ? r[s] : words[pc + WORD_IMM]
-  put(state, at, size, low, fromRegister ? r[s + 1] : words[pc + WORD_HIGH])
+  put(state, at, size, r[s], r[s + 1])
   state.remember(high, REGION_WRITE)
   return true
 }

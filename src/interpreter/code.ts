@@ -3,9 +3,13 @@
  *
  * Each slot takes {@link WORDS} words of one Int32Array, so a program counter is a word index and
  * the slot of an instruction is `pc / 8`. The second slot of `ld_imm64`, and one extra slot after
- * the end, hold {@link OP_INVALID}. An operation is the wire's opcode byte where that says
- * everything; where `off` or `imm` choose between operations, it is one of the OP_ codes above
- * 0xff. The loop repeats these numbers as literals, because only literals make a jump table.
+ * the end, hold {@link OP_INVALID}.
+ *
+ * Immediate operands are constants, kept behind the registers in the same array: an instruction
+ * with an immediate becomes its register form, whose source is the constant. An operation is the
+ * opcode byte of that form where that says everything; where `off` or `imm` choose between
+ * operations, it is one of the OP_ codes above 0xff. The loop repeats these numbers as literals,
+ * because only literals make a jump table.
  */
 
 import type { Executable, HelperFunction } from "./machine.ts"
@@ -14,17 +18,20 @@ import type { Executable, HelperFunction } from "./machine.ts"
 export const WORDS = 8
 /** log2 of it. */
 export const WORDS_SHIFT = 3
+/** Words of r0 to r10, before the constants. */
+export const REGISTER_WORDS = 22
 
 // What the words are.
 export const WORD_OP = 0
-/** Register numbers times two: indices of their low halves. */
+/** Operands: indices of low halves, `2 * n` for register n, from 22 on for constants. */
 export const WORD_DST = 1
 export const WORD_SRC = 2
 /** Displacement of an access, or the program counter that a jump or local call goes to. */
 export const WORD_OFF = 3
+/** The immediate where it is no operand: atomics, packet loads. */
 export const WORD_IMM = 4
-/** Upper half of a 64-bit immediate; for calls of helpers, the index in `Code.helpers`. */
-export const WORD_HIGH = 5
+/** For calls of helpers, the index in `Code.helpers`. */
+export const WORD_HELPER = 5
 /** At the first instruction of a function: bytes of its frame to clear; else -1 (no function). */
 export const WORD_FRAME = 6
 /** The opcode byte as the wire has it. */
@@ -45,24 +52,20 @@ export const OP_LE64 = 0x108
 export const OP_SWAP16 = 0x109
 export const OP_SWAP32 = 0x10a
 export const OP_SWAP64 = 0x10b
-export const OP_SDIV32_K = 0x10c
-export const OP_SDIV32_X = 0x10d
-export const OP_SMOD32_K = 0x10e
-export const OP_SMOD32_X = 0x10f
-export const OP_SDIV64_K = 0x110
-export const OP_SDIV64_X = 0x111
-export const OP_SMOD64_K = 0x112
-export const OP_SMOD64_X = 0x113
-export const OP_CALL_LOCAL = 0x114
-export const OP_CALL_REGISTER = 0x115
-export const OP_MAY_GOTO = 0x116
-export const OP_CAST_ADDRESS = 0x117
+export const OP_SDIV32 = 0x10c
+export const OP_SMOD32 = 0x10d
+export const OP_SDIV64 = 0x10e
+export const OP_SMOD64 = 0x10f
+export const OP_CALL_LOCAL = 0x110
+export const OP_CALL_REGISTER = 0x111
+export const OP_MAY_GOTO = 0x112
+export const OP_CAST_ADDRESS = 0x113
 /** Read-modify-write with 32 and 64 bits; `imm` has the operation. */
-export const OP_ATOMIC32 = 0x118
-export const OP_ATOMIC64 = 0x119
+export const OP_ATOMIC32 = 0x114
+export const OP_ATOMIC64 = 0x115
 /** Load-acquire and store-release of any size; WORD_WIRE has the size. */
-export const OP_LOAD_ACQUIRE = 0x11a
-export const OP_STORE_RELEASE = 0x11b
+export const OP_LOAD_ACQUIRE = 0x116
+export const OP_STORE_RELEASE = 0x117
 
 /** Finds the function behind a helper's id or a kfunc's BTF id; null when there is none. */
 export type ResolveCall<E> = (
@@ -76,23 +79,27 @@ export class Code<E> implements Executable<E> {
   readonly name: string
   readonly length: number
   readonly words: Int32Array
+  /** Pairs of words, low half first, that lie behind the registers while the program runs. */
+  readonly constants: Int32Array
   readonly helpers: readonly HelperFunction<E>[]
   readonly resolveCall: ResolveCall<E>
   /** High half of the addresses of the program's arena; 0 when it has none. */
   readonly arenaTag: number
 
-  constructor(
-    name: string,
-    words: Int32Array,
-    helpers: readonly HelperFunction<E>[],
-    resolveCall: ResolveCall<E>,
-    arenaTag: number,
-  ) {
-    this.name = name
-    this.length = words.length / WORDS - 1
-    this.words = words
-    this.helpers = helpers
-    this.resolveCall = resolveCall
-    this.arenaTag = arenaTag
+  constructor(parts: {
+    readonly name: string
+    readonly words: Int32Array
+    readonly constants: Int32Array
+    readonly helpers: readonly HelperFunction<E>[]
+    readonly resolveCall: ResolveCall<E>
+    readonly arenaTag: number
+  }) {
+    this.name = parts.name
+    this.length = parts.words.length / WORDS - 1
+    this.words = parts.words
+    this.constants = parts.constants
+    this.helpers = parts.helpers
+    this.resolveCall = parts.resolveCall
+    this.arenaTag = parts.arenaTag
   }
 }

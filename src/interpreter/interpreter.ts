@@ -7,7 +7,7 @@
  * Registers that were never written read as 0.
  */
 
-import { Code, WORDS } from "./code.ts"
+import { Code, REGISTER_WORDS, WORDS } from "./code.ts"
 import { dispatch } from "./dispatch.ts"
 import {
   type AddressSpace,
@@ -18,7 +18,7 @@ import {
   REGION_WRITE,
 } from "./machine.ts"
 import { MAX_TAIL_CALL_CNT, type StackPlace, State } from "./state.ts"
-import { type StepHost, step } from "./step.ts"
+import type { StepHost } from "./step.ts"
 import { store } from "./wide.ts"
 
 /**
@@ -82,19 +82,19 @@ export function createInterpreter<E>(
 
 class Engine<E> implements Interpreter<E>, StepHost<E> {
   readonly space: AddressSpace
-  readonly registers: Int32Array
   readonly loadPacket: StepHost<E>["loadPacket"]
   environment!: E
   private readonly state: State<E>
-  private readonly step: (state: State<E>, pc: number) => number
   private running = false
 
   constructor(space: AddressSpace, options: InterpreterOptions<E>) {
     this.space = space
     this.state = new State(space, options)
-    this.registers = this.state.registers
     this.loadPacket = options.loadPacket ?? null
-    this.step = (state, pc) => step(state, pc, this)
+  }
+
+  get registers(): Int32Array {
+    return this.state.registers
   }
 
   get machine(): Machine<E> {
@@ -118,7 +118,7 @@ class Engine<E> implements Interpreter<E>, StepHost<E> {
       this.setArguments(run.arguments ?? [])
       if (state.isFunction(entry)) {
         state.openFrame(entry * WORDS)
-        dispatch(state, entry * WORDS, this.step)
+        dispatch(state, entry * WORDS, this)
       } else {
         state.raise("instruction", `no function starts at slot ${entry}`)
       }
@@ -145,12 +145,12 @@ class Engine<E> implements Interpreter<E>, StepHost<E> {
       state.raise("instruction", `callback to slot ${slot}, where no function starts`)
       return undefined
     }
-    const kept = registers.slice()
+    const kept = registers.slice(0, REGISTER_WORDS)
     const { bottom, slot: caller } = state
     if (!state.enter(slot * WORDS, 0)) return undefined
     state.bottom = state.depth
     this.setArguments(args)
-    dispatch(state, slot * WORDS, this.step)
+    dispatch(state, slot * WORDS, this)
     if (state.fault !== null) return undefined
     const result = registers[0]
     state.leave()

@@ -69,6 +69,8 @@ class Decoder<E> {
   private readonly options: PrepareOptions<E>
   private readonly length: number
   private readonly words: Int32Array
+  private readonly constants: number[] = []
+  private readonly constantIndex: Map<string, number> = new Map()
   private readonly helpers: HelperFunction<E>[] = []
   private readonly helperIndex: Map<HelperFunction<E>, number> = new Map()
   /** Slots where a function starts. */
@@ -101,8 +103,9 @@ class Decoder<E> {
       this.words[at + code.WORD_SRC] = instruction.src * 2
       this.words[at + code.WORD_OFF] = instruction.off
       this.words[at + code.WORD_IMM] = instruction.imm
-      this.words[at + code.WORD_HIGH] = instruction.imm >> 31
       this.words[at + code.WORD_WIRE] = instruction.opcode
+      if (hasImmediateOperand(instruction))
+        this.words[at + code.WORD_SRC] = this.constant(instruction.imm, instruction.imm >> 31)
       if (instruction.opcode === isa.BPF_LD_IMM64) this.loadImmediate(slot++, instruction)
       else if (isJump(instruction)) jumps.push(slot)
       else if (op === 0x85) this.bindCall(slot, instruction)
@@ -114,7 +117,26 @@ class Decoder<E> {
       this.words[slot * code.WORDS + code.WORD_FRAME] = 0
     }
     this.measureFrames()
-    return new code.Code(name, this.words, this.helpers, resolveCall, arenaTag ?? 0)
+    return new code.Code({
+      name,
+      words: this.words,
+      constants: Int32Array.from(this.constants),
+      helpers: this.helpers,
+      resolveCall,
+      arenaTag: arenaTag ?? 0,
+    })
+  }
+
+  /** The operand index of a 64-bit constant. */
+  private constant(low: number, high: number): number {
+    const key = `${low} ${high}`
+    let index = this.constantIndex.get(key)
+    if (index === undefined) {
+      index = code.REGISTER_WORDS + this.constants.length
+      this.constants.push(low, high)
+      this.constantIndex.set(key, index)
+    }
+    return index
   }
 
   /** The operation of an instruction, after checking its opcode and registers. */
@@ -136,14 +158,15 @@ class Decoder<E> {
     const second = isa.decodeInstruction(this.options.program, slot + 1)
     if (second.opcode !== 0)
       refuse("opcode", slot + 1, `second half of ld_imm64 has opcode ${hex(second.opcode)}`)
-    const at = slot * code.WORDS
-    this.words[at + code.WORD_HIGH] = second.imm
-    if (instruction.src !== isa.BPF_PSEUDO_FUNC) return
+    const operand = slot * code.WORDS + code.WORD_SRC
+    if (instruction.src !== isa.BPF_PSEUDO_FUNC) {
+      this.words[operand] = this.constant(instruction.imm, second.imm)
+      return
+    }
     const target = slot + 1 + instruction.imm
     this.checkTarget(slot, target)
     this.functions.add(target)
-    this.words[at + code.WORD_IMM] = target
-    this.words[at + code.WORD_HIGH] = FUNCTION_TAG
+    this.words[operand] = this.constant(target, FUNCTION_TAG)
   }
 
   private bindCall(slot: number, instruction: isa.Instruction): void {
@@ -167,7 +190,7 @@ class Decoder<E> {
       index = this.helpers.push(helper) - 1
       this.helperIndex.set(helper, index)
     }
-    this.words[at + code.WORD_HIGH] = index
+    this.words[at + code.WORD_HELPER] = index
   }
 
   private resolveJump(slot: number): void {
@@ -236,6 +259,13 @@ function isJump({ opcode }: isa.Instruction): boolean {
   return operation !== isa.BPF_CALL && operation !== isa.BPF_EXIT
 }
 
+/** Whether the second operand is `imm`, sign-extended. */
+function hasImmediateOperand({ opcode }: isa.Instruction): boolean {
+  const kind = opcode & 7
+  if (kind === isa.BPF_ST) return true
+  return kind >= isa.BPF_ALU && (opcode & isa.BPF_X) === 0
+}
+
 function writesDst({ opcode, imm }: isa.Instruction): boolean {
   const kind = opcode & 7
   if (kind === isa.BPF_ALU || kind === isa.BPF_ALU64 || kind === isa.BPF_LDX) return true
@@ -244,7 +274,7 @@ function writesDst({ opcode, imm }: isa.Instruction): boolean {
   return atomic && imm === isa.BPF_LOAD_ACQ
 }
 
-/** The operation that an instruction stands for, or OP_INVALID. */
+/** The operation that an instruction stands for (code.ts), or OP_INVALID. */
 function operationOf(instruction: isa.Instruction): number {
   const { opcode } = instruction
   switch (opcode & 7) {
@@ -259,7 +289,7 @@ function operationOf(instruction: isa.Instruction): number {
     case isa.BPF_LDX:
       return indirectLoadOperation(opcode)
     case isa.BPF_ST:
-      return (opcode & 0xe0) === isa.BPF_MEM ? opcode : code.OP_INVALID
+      return (opcode & 0xe0) === isa.BPF_MEM ? opcode | isa.BPF_STX : code.OP_INVALID
     default:
       if ((opcode & 0xe0) === isa.BPF_MEM) return opcode
       return (opcode & 0xe0) === isa.BPF_ATOMIC ? atomicOperation(instruction) : code.OP_INVALID
@@ -293,13 +323,14 @@ function aluOperation({ opcode, off, imm }: isa.Instruction): number {
     return off === 32 && wide ? code.OP_MOVSX32_64 : code.OP_INVALID
   }
   if (operation === isa.BPF_DIV || operation === isa.BPF_MOD) {
-    if (off === 0) return opcode
+    if (off === 0) return opcode | isa.BPF_X
     if (off !== 1) return code.OP_INVALID
-    const first = wide ? code.OP_SDIV64_K : code.OP_SDIV32_K
-    return first + (operation === isa.BPF_MOD ? 2 : 0) + (fromRegister ? 1 : 0)
+    const first = wide ? code.OP_SDIV64 : code.OP_SDIV32
+    return first + (operation === isa.BPF_MOD ? 1 : 0)
   }
   if (off !== 0 || operation > isa.BPF_END) return code.OP_INVALID
-  return operation === isa.BPF_NEG && fromRegister ? code.OP_INVALID : opcode
+  if (operation !== isa.BPF_NEG) return opcode | isa.BPF_X
+  return fromRegister ? code.OP_INVALID : opcode
 }
 
 function endOperation(wide: boolean, big: boolean, imm: number): number {
@@ -323,7 +354,7 @@ function jumpOperation({ opcode, src }: isa.Instruction): number {
     case isa.BPF_JCOND:
       return wide && !fromRegister && src === isa.BPF_MAY_GOTO ? code.OP_MAY_GOTO : code.OP_INVALID
     default:
-      return operation > isa.BPF_JCOND ? code.OP_INVALID : opcode
+      return operation > isa.BPF_JCOND ? code.OP_INVALID : opcode | isa.BPF_X
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * The state of one machine: registers, call frames, the program that runs, and what the dispatch
- * loop keeps of the regions it accessed last. The loop works on copies in local variables; the
- * fields here are right whenever code outside of the loop runs.
+ * The state of one machine: registers, call frames, the program that runs, and the regions that
+ * were accessed last. The dispatch loop keeps copies of some fields in local variables; the fields
+ * are right whenever code outside of the loop runs.
  *
  * The stack lies in the caller's memory, `frames` times 512 bytes, and grows down. Its region
  * always spans the frames in use, so an access below the current frame is a fault, and so is one
@@ -9,7 +9,7 @@
  * as its function can see it ({@link Code}, WORD_FRAME), so runs are deterministic.
  */
 
-import { type Code, WORD_FRAME, WORDS, WORDS_SHIFT } from "./code.ts"
+import { type Code, REGISTER_WORDS, WORD_FRAME, WORDS, WORDS_SHIFT } from "./code.ts"
 import {
   type AddressSpace,
   type Fault,
@@ -34,6 +34,12 @@ export const STACK_BYTES: number = MAX_CALL_FRAMES * MAX_BPF_STACK
  */
 export const BPF_MAX_LOOPS: number = 8 * 1024 * 1024
 
+// Words of `State.hits`; the loop has them as literals.
+const HIT_READ_TAG = 0
+const HIT_READ_SIZE = 2
+const HIT_WRITE_TAG = 3
+const HIT_WRITE_SIZE = 5
+
 /** r10, as an index of its low half. */
 const FP = 20
 /** Words of r6 to r9 (12 to 19 of the registers), which a caller gets back. */
@@ -48,7 +54,8 @@ export interface StackPlace {
 
 export class State<E> {
   readonly space: AddressSpace
-  readonly registers: Int32Array = new Int32Array(22)
+  /** r0 to r10, and behind them the constants of the running program. Replaced to have room for more. */
+  registers: Int32Array = new Int32Array(REGISTER_WORDS + 256)
   /** The running program; tail calls, and returns from functions that made them, change it. */
   code!: Code<E>
   /** Instructions that may still be executed before {@link State.refill} is asked. */
@@ -67,14 +74,11 @@ export class State<E> {
   /** Slot of the instruction that called out, for faults. */
   slot = 0
 
-  // The regions of the last load and the last store that may be repeated without a new check;
-  // a size of 0 means none. Plain regions only: no contexts, nothing below the bounds check.
-  readTag = 0
-  readStart = 0
-  readSize = 0
-  writeTag = 0
-  writeStart = 0
-  writeSize = 0
+  /**
+   * The regions of the last load and of the last store, whose accesses may be repeated without a
+   * new check: tag, start and size of each. A size of 0 means none; contexts never are here.
+   */
+  readonly hits: Int32Array = new Int32Array(6)
 
   /** By frame: rounds left of may_goto. */
   readonly loops: Int32Array = new Int32Array(MAX_CALL_FRAMES)
@@ -94,7 +98,7 @@ export class State<E> {
 
   /** Starts a run: no frames, no fault, registers cleared. */
   reset(code: Code<E>, budget: number, trace: State<E>["trace"]): void {
-    this.code = code
+    this.setCode(code)
     // A traced run is given one instruction at a time, so the loop knows nothing of tracing.
     this.trace = trace
     this.left = trace === null ? budget : 0
@@ -105,8 +109,21 @@ export class State<E> {
     this.depth = 0
     this.bottom = 0
     this.slot = 0
-    this.registers.fill(0)
+    this.registers.fill(0, 0, REGISTER_WORDS)
     this.forgetRegions()
+  }
+
+  /** Makes `code` the running program. */
+  setCode(code: Code<E>): void {
+    if (this.code === code) return
+    this.code = code
+    const { constants } = code
+    if (REGISTER_WORDS + constants.length > this.registers.length) {
+      const registers = new Int32Array(REGISTER_WORDS + 2 * constants.length)
+      registers.set(this.registers.subarray(0, REGISTER_WORDS))
+      this.registers = registers
+    }
+    this.registers.set(constants, REGISTER_WORDS)
   }
 
   /**
@@ -128,8 +145,8 @@ export class State<E> {
 
   /** Forgets the regions of the last accesses: bounds may have changed. */
   forgetRegions(): void {
-    this.readSize = 0
-    this.writeSize = 0
+    this.hits[HIT_READ_SIZE] = 0
+    this.hits[HIT_WRITE_SIZE] = 0
   }
 
   /** Sets up the frame at `depth` for the function that starts at word `pc` of `code`. */
@@ -181,7 +198,7 @@ export class State<E> {
     registers[19] = saved[at + 7]
     registers[FP] = this.stackTop - depth * MAX_BPF_STACK
     this.depth = depth
-    this.code = this.callers[depth]
+    this.setCode(this.callers[depth])
     this.boundStack()
     return this.returns[depth]
   }
@@ -192,8 +209,9 @@ export class State<E> {
     space.regionStart[this.stackRegion] = stackTop - (this.depth + 1) * MAX_BPF_STACK
     space.regionEnd[this.stackRegion] = stackTop
     space.regionFlags[this.stackRegion] = REGION_READ | REGION_WRITE
-    if (this.readTag === this.stackTag) this.readSize = 0
-    if (this.writeTag === this.stackTag) this.writeSize = 0
+    const { hits, stackTag } = this
+    if (hits[HIT_READ_TAG] === stackTag) hits[HIT_READ_SIZE] = 0
+    if (hits[HIT_WRITE_TAG] === stackTag) hits[HIT_WRITE_SIZE] = 0
   }
 
   /** Ends the run, unless it has a fault already. */
@@ -258,17 +276,13 @@ export class State<E> {
 
   /** Remembers a region that was just accessed, so that the loop can repeat the access. */
   remember(high: number, way: number): void {
+    const { hits, space } = this
     const region = high & 0x7fff
-    const start = this.space.regionStart[region]
-    if (way === REGION_WRITE) {
-      this.writeTag = high
-      this.writeStart = start
-      this.writeSize = this.space.regionEnd[region] - start
-    } else if ((this.space.regionFlags[region] & REGION_CONTEXT) === 0) {
-      this.readTag = high
-      this.readStart = start
-      this.readSize = this.space.regionEnd[region] - start
-    }
+    const first = way === REGION_WRITE ? HIT_WRITE_TAG : HIT_READ_TAG
+    if (way !== REGION_WRITE && (space.regionFlags[region] & REGION_CONTEXT) !== 0) return
+    hits[first] = high
+    hits[first + 1] = space.regionStart[region]
+    hits[first + 2] = space.regionEnd[region] - space.regionStart[region]
   }
 
   /** Whether loads outside of the region of `high` give 0. */

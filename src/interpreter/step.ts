@@ -28,7 +28,7 @@ export function step<E>(state: State<E>, pc: number, host: StepHost<E>): number 
   const next = pc + code.WORDS
   switch (op) {
     case 0x85:
-      return callHelper(state, next, state.code.helpers[words[pc + code.WORD_HIGH]], host)
+      return callHelper(state, next, state.code.helpers[words[pc + code.WORD_HELPER]], host)
     case code.OP_CALL_REGISTER:
       return callRegister(state, pc, host)
     case code.OP_MAY_GOTO:
@@ -57,7 +57,7 @@ export function step<E>(state: State<E>, pc: number, host: StepHost<E>): number 
 /** What is told apart by class: accesses and signed division. */
 function other<E>(state: State<E>, pc: number, op: number, host: StepHost<E>): number {
   const next = pc + code.WORDS
-  if (op >= code.OP_SDIV32_K && op <= code.OP_SMOD64_X) {
+  if (op >= code.OP_SDIV32 && op <= code.OP_SMOD64) {
     signedDivision(state, pc, op)
     return next
   }
@@ -76,16 +76,13 @@ function signedDivision<E>(state: State<E>, pc: number, op: number): void {
   const { words } = state.code
   const d = words[pc + code.WORD_DST]
   const s = words[pc + code.WORD_SRC]
-  const fromRegister = ((op - code.OP_SDIV32_K) & 1) !== 0
-  const remainder = ((op - code.OP_SDIV32_K) & 2) !== 0
-  const low = fromRegister ? r[s] : words[pc + code.WORD_IMM]
-  if (op < code.OP_SDIV64_K) {
-    r[d] = signedDivide32(r[d], low, remainder)
-    r[d + 1] = 0
-  } else {
-    const high = fromRegister ? r[s + 1] : words[pc + code.WORD_HIGH]
-    signedDivide64(r, d, low, high, remainder)
+  const remainder = op === code.OP_SMOD32 || op === code.OP_SMOD64
+  if (op >= code.OP_SDIV64) {
+    signedDivide64(r, d, r[s], r[s + 1], remainder)
+    return
   }
+  r[d] = signedDivide32(r[d], r[s], remainder)
+  r[d + 1] = 0
 }
 
 /** Calls out, and goes on in this program, in the one it tail-called, or nowhere after a fault. */
@@ -100,7 +97,7 @@ function callHelper<E>(
   const tail = state.pendingTail
   if (tail !== null) {
     state.pendingTail = null
-    state.code = tail
+    state.setCode(tail)
     state.forgetRegions()
     state.openFrame(0)
     return 0
