@@ -6,7 +6,7 @@
 
 import type { BpfMap, MapHost } from "../../../src/kernel/maps/index.ts"
 import { addressOf, attr, bpf, close, progLoad, syscall } from "../../support/linux.ts"
-import { linuxCreate, type Outcome, hex } from "./sides.ts"
+import { hex, linuxCreate, type Outcome } from "./sides.ts"
 
 export type ProgramOperation =
   | { readonly op: "lookup"; key: Uint8Array }

@@ -8,12 +8,7 @@ import { type BpfMap, createMap } from "../../../src/kernel/maps/index.ts"
 import type { MapCreateAttr } from "../../../src/spec/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
 import { fuzzFactor, type Random, random, seed, walk } from "./operations.ts"
-import {
-  linuxProgramSide,
-  onCpu,
-  ourProgramSide,
-  type ProgramOperation,
-} from "./program-side.ts"
+import { linuxProgramSide, onCpu, ourProgramSide, type ProgramOperation } from "./program-side.ts"
 import { cpus, createHost, linuxCreate, linuxSide, ourSide } from "./sides.ts"
 
 const ZERO_SEED = 0x40

@@ -5,8 +5,8 @@ import {
   type BpfMap,
   createMap,
   type HashOfMaps,
-  PerfEventArray,
-  RedirectMap,
+  type PerfEventArray,
+  type RedirectMap,
   type ReferenceArray,
   type StackTraceMap,
 } from "../../../src/kernel/maps/index.ts"
@@ -91,9 +91,7 @@ function createObjects(host: ReturnType<typeof createHost>, row: (typeof rows)[n
   return row.insides.map((request, index) => {
     const map = createMap(host, request, { index: 10 + index }) as BpfMap
     const ofPrograms = row.type === 3
-    const fd = ofPrograms
-      ? progLoad(1, NOP_PROGRAM, { logLevel: 0 }).fd
-      : linuxCreate(request)
+    const fd = ofPrograms ? progLoad(1, NOP_PROGRAM, { logLevel: 0 }).fd : linuxCreate(request)
     // Ids are compared too: ours are set to what Linux gave.
     map.id = linuxId(fd)
     return { fd, map }

@@ -263,7 +263,8 @@ describe(`a ring buffer agrees with a plain model (seed ${seed})`, () => {
       const header = words.getUint32(offset, true)
       if (header & 0x80000000) break
       const length = header & 0x3fffffff
-      if ((header & 0x40000000) === 0) into.push(hex(data.subarray(offset + 8, offset + 8 + length)))
+      if ((header & 0x40000000) === 0)
+        into.push(hex(data.subarray(offset + 8, offset + 8 + length)))
       position += Math.ceil((length + 8) / 8) * 8
     }
     view.setConsumerPosition(position)
