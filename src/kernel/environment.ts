@@ -64,6 +64,8 @@ export interface KernelState extends MapHost {
   run(program: Program, input: RunInput): RunOutcome
   /** Symbols for bpf_ksym lookups and stack traces: name → address as a program sees it. */
   kernelSymbol(name: string): bigint | undefined
+  /** bpf_send_signal: a signal for a task (or one thread of it); absent: signals go nowhere. */
+  signal?(task: Task, signal: number, toThread: boolean): void
   /** The symbol that covers an address, for %pS and %ps; absent: no symbols. */
   symbolAt?(address: bigint): { name: string; offset: number; size: number } | undefined
 }

@@ -65,10 +65,18 @@ export interface SkbLoad {
   readonly priority?: number
 }
 
-/** bpf_skb_set_tunnel_key's `struct bpf_tunnel_key`, and the options beside it. */
+/** What bpf_skb_set_tunnel_key leaves beside a packet: `struct ip_tunnel_info`. */
 export interface TunnelState {
-  key: Uint8Array
-  flags: number
+  readonly id: number
+  readonly tos: number
+  readonly ttl: number
+  readonly label: number
+  readonly ipv6: boolean
+  /** Addresses as in `struct bpf_tunnel_key` (IPv4 in host order), 16 bytes. */
+  readonly source: Uint8Array
+  readonly destination: Uint8Array
+  /** IP_TUNNEL_ bits in network order, as BPF_F_TUNINFO_FLAGS shows them. */
+  readonly flags: number
   options: Uint8Array
 }
 
@@ -80,12 +88,12 @@ export class SkBuffer implements PacketBuffer {
   dataMeta = 0
   data = 0
   dataEnd = 0
-  /** Offsets of the headers. */
+  /** Offsets of the headers; the transport header is -1 until something has set it. */
   macHeader = 0
   networkHeader = 0
-  transportHeader = 0
+  transportHeader = -1
   ipSummed: number = CHECKSUM_NONE
-  /** 32-bit sum of `[data, dataEnd)` when `ipSummed` is CHECKSUM_COMPLETE, unfolded as in Linux. */
+  /** Unfolded sum of everything from the network header on, when `ipSummed` is CHECKSUM_COMPLETE. */
   csum = 0
   csumLevel = 0
   /** SKB_GSO_ bits; 0 when the packet is no super-packet. */
@@ -143,7 +151,7 @@ export class SkBuffer implements PacketBuffer {
     memory.u8.set(frame, this.data)
     this.macHeader = this.data
     this.networkHeader = Math.min(this.data + ETH_HLEN, this.dataEnd)
-    this.transportHeader = this.networkHeader
+    this.transportHeader = -1
     if (options.networkLayer === true) this.data = this.networkHeader
     this.dataMeta = this.data
     this.ipSummed = CHECKSUM_NONE
@@ -234,7 +242,7 @@ export class SkBuffer implements PacketBuffer {
     this.dataEnd += moved
     this.macHeader += moved
     this.networkHeader += moved
-    this.transportHeader += moved
+    if (this.transportHeader >= 0) this.transportHeader += moved
     return true
   }
 

@@ -124,6 +124,11 @@ export class XdpBuffer implements PacketBuffer {
     this.memory.setRegion(this.region, this.dataMeta, this.dataEnd, REGION_READ | REGION_WRITE)
   }
 
+  /** Index of the device that received the frame. */
+  get ingressIfindex(): number {
+    return this.memory.view.getUint32(this.context + XDP_MD.ingress_ifindex, true)
+  }
+
   /** Bytes in fragments (`xdp_frags_size`). */
   get fragmentBytes(): number {
     let bytes = 0

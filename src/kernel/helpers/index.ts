@@ -1,2 +1,3 @@
 export { traceLine } from "./print.ts"
 export { helperImplementations, kfuncImplementations } from "./tables.ts"
+export { releaseTimers } from "./timers.ts"

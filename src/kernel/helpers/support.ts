@@ -55,7 +55,8 @@ export function setAddress(machine: HelperMachine, offset: number, region: numbe
 
 /** Whether `size` bytes at an address given as halves may be read. */
 export function isReadable(space: AddressSpace, low: number, high: number, size: number): boolean {
-  return isAllowed(space, low, high, size, REGION_READ)
+  // The region of kernel objects is wider than memory is now.
+  return isAllowed(space, low, high, size, REGION_READ) && low + size <= space.u8.length
 }
 
 /** Whether `size` bytes at an address given as halves may be written. */

@@ -6,10 +6,30 @@
 import { helperByName } from "../../spec/index.ts"
 import { controlHelpers } from "./control.ts"
 import { cpuHelpers } from "./cpu.ts"
+import { dynptrHelpers } from "./dynptr.ts"
+import { dynptrKfuncs } from "./kfuncs/dynptrs.ts"
+import { iteratorKfuncs } from "./kfuncs/iterators.ts"
+import { stringKfuncs } from "./kfuncs/strings.ts"
+import { taskKfuncs } from "./kfuncs/tasks.ts"
+import { xdpKfuncs } from "./kfuncs/xdp.ts"
 import { mapHelpers } from "./maps.ts"
+import { networkHelpers } from "./network.ts"
 import { printHelpers } from "./print.ts"
+import { probeHelpers } from "./probe.ts"
+import { redirectHelpers } from "./redirect.ts"
+import { ringHelpers } from "./rings.ts"
+import { skbByteHelpers } from "./skb-bytes.ts"
+import { skbMetaHelpers } from "./skb-meta.ts"
+import { skbRoomHelpers } from "./skb-room.ts"
+import { stackHelpers } from "./stack.ts"
+import { stringHelpers } from "./strings.ts"
 import type { Helper, HelperTable, KfuncTable } from "./support.ts"
+import { systemHelpers } from "./system.ts"
+import { taskHelpers } from "./tasks.ts"
 import { timeHelpers } from "./time.ts"
+import { timerHelpers } from "./timers.ts"
+import { tracingHelpers } from "./tracing.ts"
+import { xdpHelpers } from "./xdp.ts"
 
 const helperTables: readonly HelperTable[] = [
   mapHelpers,
@@ -17,9 +37,30 @@ const helperTables: readonly HelperTable[] = [
   cpuHelpers,
   controlHelpers,
   printHelpers,
+  taskHelpers,
+  probeHelpers,
+  stringHelpers,
+  ringHelpers,
+  dynptrHelpers,
+  xdpHelpers,
+  skbByteHelpers,
+  skbRoomHelpers,
+  skbMetaHelpers,
+  redirectHelpers,
+  networkHelpers,
+  stackHelpers,
+  tracingHelpers,
+  timerHelpers,
+  systemHelpers,
 ]
 
-const kfuncTables: readonly KfuncTable[] = []
+const kfuncTables: readonly KfuncTable[] = [
+  dynptrKfuncs,
+  iteratorKfuncs,
+  taskKfuncs,
+  stringKfuncs,
+  xdpKfuncs,
+]
 
 function byId(tables: readonly HelperTable[]): Map<number, Helper> {
   const all = new Map<number, Helper>()

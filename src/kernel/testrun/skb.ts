@@ -6,7 +6,6 @@
  * begin at the network header and find 14 zero bytes put before the packet in `data_out`.
  */
 
-import { checksumSum } from "../../packet/checksum.ts"
 import { BPF_PROG_TYPE, BPF_TEST_RUN_FLAG, ERRNO, type ProgTestRunAttr } from "../../spec/index.ts"
 import {
   CHECKSUM_COMPLETE,
@@ -20,6 +19,7 @@ import {
   type SocketFields,
 } from "../contexts/index.ts"
 import type { KernelState } from "../environment.ts"
+import { csumFold, csumPartial } from "../helpers/checksum.ts"
 import type { Program } from "../programs/program.ts"
 import { finishContext, finishData, rangeIsZero, runRounds, takeContext } from "./frame.ts"
 
@@ -82,7 +82,8 @@ export function testRunSkb(kernel: KernelState, program: Program, attr: ProgTest
     )
     if (rounds.errno < 0) return rounds.errno
     if (!linkLayer) pushZeroHeader(kernel, skb)
-    if (flags & checksum && fold(skb.csum) !== fold(networkSum(kernel, skb))) return -ERRNO.EBADMSG
+    if (flags & checksum && csumFold(skb.csum) !== csumFold(networkSum(kernel, skb)))
+      return -ERRNO.EBADMSG
     if (context !== null) returnContext(kernel, skb, context)
     const result = finishData(attr, skb.bytes(), rounds.retval, rounds.duration)
     return result < 0 ? result : finishContext(attr, context)
@@ -154,11 +155,6 @@ function pushZeroHeader(kernel: KernelState, skb: SkBuffer): void {
 }
 
 function networkSum(kernel: KernelState, skb: SkBuffer): number {
-  return checksumSum(kernel.memory.u8.subarray(skb.networkHeader, skb.dataEnd))
-}
-
-function fold(sum: number): number {
-  let folded = sum >>> 0
-  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16)
-  return folded
+  const length = skb.dataEnd - skb.networkHeader
+  return csumPartial(kernel.memory.u8, skb.networkHeader, length, 0)
 }

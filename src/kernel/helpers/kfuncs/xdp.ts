@@ -1,0 +1,17 @@
+/**
+ * Hints of the receiving driver (linux v6.18 net/core/xdp.c): virtual devices give none.
+ */
+
+import { ERRNO } from "../../../spec/index.ts"
+import { answers, type HelperMachine, type KfuncTable } from "../support.ts"
+
+function noHint(bytes: number) {
+  return (machine: HelperMachine): number | undefined =>
+    machine.checkWrite(2, bytes) < 0 ? undefined : -ERRNO.EOPNOTSUPP
+}
+
+export const xdpKfuncs: KfuncTable = {
+  bpf_xdp_metadata_rx_timestamp: answers(noHint(8)),
+  bpf_xdp_metadata_rx_hash: answers(noHint(4)),
+  bpf_xdp_metadata_rx_vlan_tag: answers(noHint(2)),
+}
