@@ -79,7 +79,10 @@ export type HelperFunction<E = unknown> = (machine: Machine<E>) => void
 /** The engine's side of a call out of a program. One machine per virtual CPU and nesting level. */
 export interface Machine<E = unknown> {
   readonly space: AddressSpace
-  /** rN: low half at `2 * N`, high half at `2 * N + 1`. */
+  /**
+   * rN, N up to 10: low half at `2 * N`, high half at `2 * N + 1`. What lies behind is the
+   * engine's. Another array may take its place when another program is run.
+   */
   readonly registers: Int32Array
   /** The kernel's environment of this run: program, context, packet, task, CPU. */
   readonly environment: E

@@ -18,6 +18,7 @@ import {
 import { createWorld, exit, insn, mov } from "./support.ts"
 
 const BPF_PROG_TEST_RUN = 10
+const BPF_PROG_TYPE_SCHED_CLS = 3
 const BPF_PROG_TYPE_XDP = 6
 const rounds = Number(process.env.SKEP_FUZZ ?? 1)
 
@@ -74,6 +75,50 @@ function runOnLinux(program: Uint8Array, packet: Uint8Array): Uint8Array | strin
   if (error < 0) return `test run: errno ${-error}`
   return new DataView(bytes.buffer).getUint32(4, true) === 2 ? output : "wrong verdict"
 }
+
+/** The value that a traffic classifier (whose packets start at the link header) returns on Linux. */
+function classifyOnLinux(program: Uint8Array, packet: Uint8Array): number | string {
+  const { fd, log } = progLoad(BPF_PROG_TYPE_SCHED_CLS, program)
+  if (fd < 0) return log
+  const bytes = attr([
+    [0, 4, fd],
+    [8, 4, packet.length],
+    [16, 8, addressOf(packet)],
+    [32, 4, 1],
+  ])
+  const error = bpf(BPF_PROG_TEST_RUN, bytes)
+  close(fd)
+  return error < 0 ? `errno ${-error}` : new DataView(bytes.buffer).getUint32(4, true)
+}
+
+describeWith([requirement.linux()], "LD_ABS and LD_IND", () => {
+  it("give what Linux gives inside of the packet and around its end", () => {
+    const packet = new Uint8Array(40).map((_, index) => 200 - 3 * index)
+    const view = new DataView(packet.buffer)
+    const world = createWorld({
+      loadPacket: (_machine, offset, size) => {
+        if (offset < 0 || offset + size > packet.length) return null
+        if (size === 1) return view.getUint8(offset)
+        return size === 2 ? view.getUint16(offset) : view.getUint32(offset)
+      },
+    })
+    for (const size of [0x00, 0x08, 0x10]) {
+      for (const offset of [0, 1, 13, 30, 35, 36, 37, 38, 39, 40, 41, 1000]) {
+        for (const base of [null, 0, 3, -1, -30]) {
+          const load =
+            base === null
+              ? [insn(0x20 | size, 0, 0, 0, offset)]
+              : [mov(7, base), insn(0x40 | size, 0, 7, 0, offset)]
+          const program = [insn(0xbf, 6, 1), mov(0, 77), ...load, insn(0x07, 0, 0, 0, 5), exit]
+          const expected = classifyOnLinux(encodeProgram(program), packet)
+          const { low, fault } = world.run(program)
+          expect(fault).toBeNull()
+          expect(low >>> 0, `size ${size} offset ${offset} base ${base}`).toBe(expected)
+        }
+      }
+    }
+  })
+})
 
 describeWith([requirement.linux()], "the interpreter and Linux", () => {
   const world = createWorld()
