@@ -1,4 +1,5 @@
 export * from "./constants.ts"
+export * from "./context-access.ts"
 export * from "./contexts.ts"
 export * from "./errno.ts"
 export * from "./helper-availability.ts"
