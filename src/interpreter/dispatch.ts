@@ -478,6 +478,7 @@ export function dispatch<E>(state: State<E>, start: number, host: StepHost<E>): 
         state.left = left
         if (state.depth === state.bottom) return
         pc = state.leave()
+        r = state.registers
         words = state.code.words
         continue
       }

@@ -139,24 +139,24 @@ class Engine<E> implements Interpreter<E>, StepHost<E> {
     slot: number,
     args: readonly (readonly [low: number, high: number])[],
   ): number | undefined {
-    const { state, registers } = this
+    const { state } = this
     if (state.fault !== null) return undefined
     if (!state.isFunction(slot)) {
       state.raise("instruction", `callback to slot ${slot}, where no function starts`)
       return undefined
     }
-    const kept = registers.slice(0, REGISTER_WORDS)
+    const kept = state.registers.slice(0, REGISTER_WORDS)
     const { bottom, slot: caller } = state
     if (!state.enter(slot * WORDS, 0)) return undefined
     state.bottom = state.depth
     this.setArguments(args)
     dispatch(state, slot * WORDS, this)
     if (state.fault !== null) return undefined
-    const result = registers[0]
+    const result = state.registers[0]
     state.leave()
     state.bottom = bottom
     state.slot = caller
-    registers.set(kept)
+    state.registers.set(kept)
     return result
   }
 

@@ -210,6 +210,35 @@ describe("other machines", () => {
   })
 })
 
+describe("programs with many constants", () => {
+  it("call and tail-call each other, from callbacks too, and keep their own", () => {
+    const world = createWorld()
+    const sum = (count: number, first: number) => {
+      const adds = Array.from({ length: count }, (_, index) => insn(0x07, 0, 0, 0, first + index))
+      return [mov(0, 0), ...adds, exit]
+    }
+    const total = (count: number, first: number) => count * first + (count * (count - 1)) / 2
+    const large = world.build(sum(5000, 1000))
+    const subprogram = [insn(0x85, 0, 0, 0, 12), exit]
+    const own = [insn(0x07, 6, 0, 0, 111), insn(0x07, 6, 0, 0, 222), insn(0x0f, 0, 6), exit]
+    const caller = world.build(
+      [mov(6, 0), insn(0x85, 0, 1, 0, own.length), ...own, ...subprogram],
+      {
+        12: (machine) => machine.tailCall(large),
+      },
+    )
+    expect(resultOf(world.run(caller))).toBe(BigInt(total(5000, 1000) + 333))
+    const other = createWorld()
+    const huge = other.build(sum(3000, 7))
+    const start = [insn(0x18, 1, 4, 0, own.length + 2), insn(0), insn(0x85, 0, 0, 0, 5)]
+    const callback = other.build([...start, ...own, ...subprogram], {
+      5: (machine) => machine.setResult(machine.callback(machine.low(1), []) ?? -1),
+      12: (machine) => machine.tailCall(huge),
+    })
+    expect(resultOf(other.run(callback))).toBe(BigInt(total(3000, 7) + 333))
+  })
+})
+
 describe("traced runs", () => {
   it("report each instruction before it runs, in callbacks and tail calls too", () => {
     const world = createWorld()

@@ -30,9 +30,10 @@ function randomRun(memory: KernelMemory, seed: number, steps: number): void {
   const random = generator(seed)
   const live: { offset: number; size: number; fill: number }[] = []
   const starts = new Set<number>()
+  const pattern = new Uint8Array(1_000_000)
   const check = (offset: number, size: number, fill: number) => {
-    const bytes = memory.u8.subarray(offset, offset + size)
-    if (bytes.some((byte) => byte !== fill))
+    const bytes = Buffer.from(memory.memory.buffer, offset, size)
+    if (!bytes.equals(pattern.fill(fill, 0, size).subarray(0, size)))
       expect.fail(`seed ${seed}: block at ${offset} of ${size} bytes was overwritten`)
   }
   for (let step = 0; step < steps; step++) {
