@@ -263,13 +263,14 @@ export class LpmTrie extends MapBase {
 
   /** Leading bits that a node and a key have in common, as far as both prefixes go. */
   private matchLength(node: number, key: number): number {
-    const { i32, u8 } = this.memory
-    const limit = Math.min(i32[(node + KEY) >> 2], i32[key >> 2])
-    const a = node + KEY + DATA
-    const b = key + DATA
-    for (let byte = 0; byte << 3 < limit; byte++) {
-      const difference = u8[a + byte] ^ u8[b + byte]
-      if (difference !== 0) return Math.min(limit, (byte << 3) + Math.clz32(difference) - 24)
+    const { i32 } = this.memory
+    const nodeWord = (node + KEY) >> 2
+    const keyWord = key >> 2
+    const limit = Math.min(i32[nodeWord], i32[keyWord])
+    for (let word = 1, bits = 0; bits < limit; word++, bits += 32) {
+      // The last word may reach behind the data: those bits are beyond the limit.
+      const difference = i32[nodeWord + word] ^ i32[keyWord + word]
+      if (difference !== 0) return Math.min(limit, bits + Math.clz32(swapBytes(difference)))
     }
     return limit
   }
@@ -286,4 +287,8 @@ export class LpmTrie extends MapBase {
     this.releaseTree(i32[(node + CHILD_1) >> 2])
     if (i32[(node + INTERMEDIATE) >> 2] === 0) this.releaseFields?.(node + this.valueOffset)
   }
+}
+
+function swapBytes(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
 }

@@ -276,14 +276,15 @@ describe("forEach", () => {
       expect(map.update(block, block + 8, 0)).toBe(0)
     }
     const seen: number[][] = []
-    const visited = map.forEach((key, value) => {
+    const visit = (key: number, value: number): number => {
       seen.push([host.memory.i32[key >> 2], host.memory.i32[value >> 2]])
       return 0
-    })
-    expect(visited).toBe(5)
+    }
+    expect(map.forEach(visit)).toBe(5)
     expect(seen.sort((a, b) => a[0] - b[0])).toEqual([0, 1, 2, 3, 4].map((key) => [key, 100 + key]))
     let calls = 0
-    expect(map.forEach(() => (++calls === 3 ? 1 : 0))).toBe(3)
+    const stopAtThird = (): number => (++calls === 3 ? 1 : 0)
+    expect(map.forEach(stopAtThird)).toBe(3)
   })
 
   test("a callback may delete the element that it sees", () => {
@@ -291,7 +292,8 @@ describe("forEach", () => {
     const map = create(host, { map_type: 1, key_size: 4, value_size: 4, max_entries: 100 })
     for (let key = 0; key < 100; key++)
       map.updateElem(Uint8Array.of(key, 0, 0, 0), new Uint8Array(4), 0n)
-    expect(map.forEach((key) => map.delete(key))).toBe(100)
+    const remove = (key: number): number => map.delete(key)
+    expect(map.forEach(remove)).toBe(100)
     expect(walk(ourSide(map), 10)).toEqual([])
   })
 })

@@ -364,7 +364,10 @@ describe("perf event arrays", () => {
     cpu = 1
     expect(map.output(0, new Uint8Array(4))).toBe(-95)
     const samples: string[] = []
-    ring.drain((data) => samples.push(hex(data)), expect.fail)
+    ring.drain(
+      (data) => samples.push(hex(data)),
+      (count) => expect.fail(`lost ${count}`),
+    )
     // Padded so that header, size and data together are a multiple of 8.
     expect(samples).toEqual(["010203040500000000000000"])
     map.destroy()
