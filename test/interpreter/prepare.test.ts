@@ -115,7 +115,7 @@ describe("prepare", () => {
     const world = createWorld()
     const { address } = world.region(32, REGION_READ | REGION_WRITE)
     let taken = 0
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 6000; round++) {
       // Any opcode, registers up to r10, small displacements and immediates.
       const program = Array.from({ length: 1 + random(8) }, () =>
         insn(random(256), random(11), random(11), random(8) - 2, random(20)),
