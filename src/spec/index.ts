@@ -1,3 +1,4 @@
+export * from "./commands.ts"
 export * from "./constants.ts"
 export * from "./context-access.ts"
 export * from "./contexts.ts"
