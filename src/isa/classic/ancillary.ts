@@ -3,6 +3,7 @@
  * (linux v6.18 net/core/filter.c convert_bpf_extensions, bpf_skb_get_nlattr).
  */
 
+import { viewOf } from "../../base/index.ts"
 import {
   SKF_AD_CPU,
   SKF_AD_HATYPE,
@@ -31,7 +32,8 @@ export interface ClassicMetadata {
   readonly protocol?: number
   /** PACKET_HOST 0, BROADCAST 1, MULTICAST 2, OTHERHOST 3, OUTGOING 4. */
   readonly packetType?: number
-  readonly ifindex?: number
+  /** `null`: the packet has no device; a program that asks for it ends with A as it is. */
+  readonly ifindex?: number | null
   readonly mark?: number
   /** Transmit queue, 0 to 65,535. */
   readonly queue?: number
@@ -53,14 +55,14 @@ export interface ClassicMetadata {
 /** The value of the SKF_AD_ load `number` with the accumulator `a` and the index register `x`. */
 export function ancillaryValue(
   number: number,
-  frame: DataView,
+  frame: Uint8Array,
   a: number,
   x: number,
   metadata: ClassicMetadata,
 ): number {
   switch (number) {
     case SKF_AD_PROTOCOL:
-      return metadata.protocol ?? (frame.byteLength >= 14 ? frame.getUint16(12) : 0)
+      return metadata.protocol ?? (frame.length >= 14 ? (frame[12] << 8) | frame[13] : 0)
     case SKF_AD_PKTTYPE:
       return metadata.packetType ?? 0
     case SKF_AD_IFINDEX:
@@ -86,9 +88,9 @@ export function ancillaryValue(
     case SKF_AD_RANDOM:
       return (metadata.random?.() ?? Math.random() * 2 ** 32) >>> 0
     case SKF_AD_NLATTR:
-      return findAttribute(frame, a, frame.byteLength, x, metadata.littleEndian ?? true)
+      return findAttribute(viewOf(frame), a, frame.length, x, metadata.littleEndian ?? true)
     case SKF_AD_NLATTR_NEST:
-      return findNestedAttribute(frame, a, x, metadata.littleEndian ?? true)
+      return findNestedAttribute(viewOf(frame), a, x, metadata.littleEndian ?? true)
     default:
       return 0
   }

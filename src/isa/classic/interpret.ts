@@ -52,9 +52,17 @@ import {
   type ClassicInstruction,
   type ClassicProgram,
   SKF_AD_ALU_XOR_X,
+  SKF_AD_HATYPE,
+  SKF_AD_IFINDEX,
   SKF_LL_OFF,
   SKF_NET_OFF,
 } from "./instruction.ts"
+
+/**
+ * Scratch memory of the program that runs. Programs that checkClassic accepts read no word that
+ * they have not written, so what the one before has left does not matter.
+ */
+const scratch = new Uint32Array(BPF_MEMWORDS)
 
 /** Where the network header of an Ethernet frame begins. */
 const ETH_HLEN = 14
@@ -70,8 +78,6 @@ export function interpretClassic(
   frame: Uint8Array,
   metadata: ClassicMetadata = {},
 ): number {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
-  const scratch = new Uint32Array(BPF_MEMWORDS)
   const { networkOffset = ETH_HLEN, length = frame.length } = metadata
   let a = 0
   let x = 0
@@ -86,9 +92,12 @@ export function interpretClassic(
         if (ancillary === SKF_AD_ALU_XOR_X) {
           a = (a ^ x) >>> 0
         } else if (ancillary !== undefined) {
-          a = ancillaryValue(ancillary, view, a, x, metadata)
+          // Linux ends the program with A as it is when the packet has no device.
+          const ofDevice = ancillary === SKF_AD_IFINDEX || ancillary === SKF_AD_HATYPE
+          if (ofDevice && metadata.ifindex === null) return a
+          a = ancillaryValue(ancillary, frame, a, x, metadata)
         } else {
-          const value = load(view, k | 0, code & 0x18, networkOffset)
+          const value = load(frame, k | 0, code & 0x18, networkOffset)
           if (value < 0) return 0
           a = value
         }
@@ -97,13 +106,13 @@ export function interpretClassic(
       case BPF_LD | BPF_W | BPF_IND:
       case BPF_LD | BPF_H | BPF_IND:
       case BPF_LD | BPF_B | BPF_IND: {
-        const value = load(view, (x + k) | 0, code & 0x18, networkOffset)
+        const value = load(frame, (x + k) | 0, code & 0x18, networkOffset)
         if (value < 0) return 0
         a = value
         break
       }
       case BPF_LDX | BPF_B | BPF_MSH: {
-        const value = load(view, k | 0, BPF_B, networkOffset)
+        const value = load(frame, k | 0, BPF_B, networkOffset)
         if (value < 0) return 0
         x = (value & 15) * 4
         break
@@ -162,7 +171,7 @@ export function interpretClassic(
 }
 
 /** The value at a signed offset in network order; -1 when it lies outside the frame. */
-function load(view: DataView, offset: number, size: number, networkOffset: number): number {
+function load(frame: Uint8Array, offset: number, size: number, networkOffset: number): number {
   let at = offset
   if (offset < 0) {
     if (offset >= SKF_NET_OFF) at = networkOffset + offset - SKF_NET_OFF
@@ -170,9 +179,10 @@ function load(view: DataView, offset: number, size: number, networkOffset: numbe
     else return -1
   }
   const bytes = size === BPF_W ? 4 : size === BPF_H ? 2 : 1
-  if (at < 0 || at + bytes > view.byteLength) return -1
-  if (bytes === 4) return view.getUint32(at)
-  return bytes === 2 ? view.getUint16(at) : view.getUint8(at)
+  if (at < 0 || at + bytes > frame.length) return -1
+  if (bytes === 1) return frame[at]
+  const half = (frame[at] << 8) | frame[at + 1]
+  return bytes === 2 ? half : half * 0x10000 + ((frame[at + 2] << 8) | frame[at + 3])
 }
 
 function illegal(insn: ClassicInstruction, pc: number): RangeError {

@@ -85,18 +85,32 @@ const SOL_SOCKET = 1
 const SO_ATTACH_FILTER = 26
 const MSG_DONTWAIT = 0x40
 
+/** Byte strings whose addresses Linux has for the moment: a collected one would be freed memory. */
+let kept: readonly Uint8Array[] = []
+
+function keep(...bytes: Uint8Array[]): void {
+  kept = bytes
+}
+
+/** What {@link keep} keeps, so that it is used. */
+export function keptCount(): number {
+  return kept.length
+}
+
 /** A pair of datagram sockets; what one sends, the other gets through a classic filter. */
 export class FilteredSocket {
   private readonly sender: number
   private readonly receiver: number
 
   constructor() {
-    const fds = new Int32Array(2)
+    const fds = attr([], 8)
     const [AF_UNIX, SOCK_DGRAM] = [1, 2]
-    const result = syscall(NR.socketpair, AF_UNIX, SOCK_DGRAM, 0, addressOf(fds as never))
+    keep(fds)
+    const result = syscall(NR.socketpair, AF_UNIX, SOCK_DGRAM, 0, addressOf(fds))
     if (result < 0) throw new Error(`socketpair: errno ${-result}`)
-    this.sender = fds[0]
-    this.receiver = fds[1]
+    const view = new DataView(fds.buffer)
+    this.sender = view.getInt32(0, true)
+    this.receiver = view.getInt32(4, true)
   }
 
   /** Attaches a filter in place of the one before; 0, or the errno with which Linux refuses it. */
@@ -110,6 +124,7 @@ export class FilteredSocket {
       16,
     )
     const { setsockopt } = NR
+    keep(filter, fprog)
     return (
       0 - syscall(setsockopt, this.receiver, SOL_SOCKET, SO_ATTACH_FILTER, addressOf(fprog), 16)
     )
@@ -117,9 +132,10 @@ export class FilteredSocket {
 
   /** How many bytes of `data` pass: the filter's verdict, but at most all of them. */
   passes(data: Uint8Array): number {
+    const buffer = new Uint8Array(data.length)
+    keep(data, buffer)
     const sent = syscall(NR.sendto, this.sender, addressOf(data), data.length, 0, 0, 0)
     if (sent < 0) throw new Error(`send: errno ${-sent}`)
-    const buffer = new Uint8Array(data.length)
     const { recvfrom } = NR
     const got = syscall(recvfrom, this.receiver, addressOf(buffer), buffer.length, MSG_DONTWAIT)
     if (got === -11) return 0
@@ -153,6 +169,7 @@ export function testRun(
     ],
     80,
   )
+  keep(data, out, context, request)
   const result = bpf(10, request)
   return result < 0 ? result : new DataView(request.buffer).getUint32(4, true)
 }
