@@ -350,9 +350,10 @@ export function etherType(frame: Uint8Array): number {
     : ETH_P_802_2
 }
 
+/** Loopback devices have neither an address nor one for broadcast: both are zeros. */
 function packetType(frame: Uint8Array, mac: Uint8Array | undefined): number {
   let equal = true
-  let broadcast = true
+  let broadcast = mac?.some((byte) => byte !== 0) ?? false
   for (let i = 0; i < 6; i++) {
     if (frame[i] !== (mac?.[i] ?? 0)) equal = false
     if (frame[i] !== 0xff) broadcast = false

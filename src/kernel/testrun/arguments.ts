@@ -14,6 +14,7 @@ import {
 } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import type { Program } from "../programs/program.ts"
+import { contextBytes } from "./context-size.ts"
 import { runRounds, sizeOf } from "./frame.ts"
 
 /** MAX_BPF_FUNC_ARGS arguments of 8 bytes. */
@@ -27,7 +28,8 @@ export function testRunRawTracepoint(
 ): number {
   if (hasPacket(attr) || sizeOf(attr.ctx_out) !== 0 || (attr.batch_size ?? 0) !== 0)
     return -ERRNO.EINVAL
-  if (sizeOf(attr.ctx_in) > ARGUMENT_BYTES_MAX) return -ERRNO.EINVAL
+  const size = sizeOf(attr.ctx_in)
+  if (size < contextBytes(program.insns) || size > ARGUMENT_BYTES_MAX) return -ERRNO.EINVAL
   const cpu = attr.cpu ?? 0
   const onCpu = ((attr.flags ?? 0) & BPF_TEST_RUN_FLAG.BPF_F_TEST_RUN_ON_CPU) !== 0
   if (!onCpu && cpu !== 0) return -ERRNO.EINVAL
@@ -42,7 +44,8 @@ export function testRunSyscall(
 ): number {
   if (hasPacket(attr) || sizeOf(attr.ctx_out) !== 0) return -ERRNO.EINVAL
   if ((attr.flags ?? 0) !== 0 || (attr.batch_size ?? 0) !== 0) return -ERRNO.EINVAL
-  if (sizeOf(attr.ctx_in) > U16_MAX) return -ERRNO.EINVAL
+  const size = sizeOf(attr.ctx_in)
+  if (size < contextBytes(program.insns) || size > U16_MAX) return -ERRNO.EINVAL
   return runOnBytes(kernel, program, attr, { cpu: 0, writeBack: true })
 }
 

@@ -64,19 +64,28 @@ export function runRounds(
   }
 }
 
-/** Hands the packet back: 0, or -ENOSPC with as much as fits when `data_out` is too small. */
+/**
+ * Hands the packet back: 0, or -ENOSPC with as much as fits when `data_out` is too small. Of a
+ * packet with fragments the linear part is cut first; a room smaller than the fragments gets
+ * nothing at all.
+ */
 export function finishData(
   attr: ProgTestRunAttr,
   data: Uint8Array,
-  retval: number,
-  duration: number,
+  run: { retval: number; duration: number; fragmentBytes?: number },
 ): number {
   const room = sizeOf(attr.data_out)
+  const fragmentBytes = run.fragmentBytes ?? 0
   const short = room !== 0 && data.length > room
-  attr.data_out?.set(short ? data.subarray(0, room) : room === 0 ? data.subarray(0, 0) : data)
+  if (attr.data_out !== undefined && room !== 0) {
+    const head = Math.min(room, data.length) - fragmentBytes
+    if (head < 0) return -ERRNO.ENOSPC
+    attr.data_out.set(data.subarray(0, head))
+    attr.data_out.set(data.subarray(data.length - fragmentBytes), head)
+  }
   attr.data_size_out = data.length
-  attr.retval = retval
-  attr.duration = duration
+  attr.retval = run.retval
+  attr.duration = run.duration
   return short ? -ERRNO.ENOSPC : 0
 }
 

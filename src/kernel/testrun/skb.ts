@@ -66,7 +66,9 @@ export function testRunSkb(kernel: KernelState, program: Program, attr: ProgTest
   const skb = new SkBuffer(kernel.memory)
   try {
     skb.load(frame, { ifindex, mac: device?.mac, networkLayer: !linkLayer, socket })
-    if (context !== null) {
+    // Without a context the length on the wire is never set.
+    if (context === null) skb.set("wire_len", 0)
+    else {
       const refused = applyContext(skb, context)
       if (refused < 0) return refused
     }
@@ -85,7 +87,7 @@ export function testRunSkb(kernel: KernelState, program: Program, attr: ProgTest
     if (flags & checksum && csumFold(skb.csum) !== csumFold(networkSum(kernel, skb)))
       return -ERRNO.EBADMSG
     if (context !== null) returnContext(kernel, skb, context)
-    const result = finishData(attr, skb.bytes(), rounds.retval, rounds.duration)
+    const result = finishData(attr, skb.bytes(), rounds)
     return result < 0 ? result : finishContext(attr, context)
   } finally {
     skb.free()

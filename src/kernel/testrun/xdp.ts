@@ -59,7 +59,9 @@ export function testRunXdp(kernel: KernelState, program: Program, attr: ProgTest
       view.setUint32(XDP_MD.data, xdp.data - xdp.dataMeta, true)
       view.setUint32(XDP_MD.data_end, xdp.dataEnd - xdp.dataMeta, true)
     }
-    const result = finishData(attr, xdp.frame(true), rounds.retval, rounds.duration)
+    const { retval, duration } = rounds
+    const { fragmentBytes } = xdp
+    const result = finishData(attr, xdp.frame(true), { retval, duration, fragmentBytes })
     return result < 0 ? result : finishContext(attr, context)
   } finally {
     xdp.free()
