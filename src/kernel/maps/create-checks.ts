@@ -17,6 +17,8 @@ const TYPE = BPF_MAP_TYPE
 /** A map's parameters with the NUMA node that BPF_F_NUMA_NODE asks for. */
 export interface CreateRequest extends MapParameters {
   readonly numaNode: number
+  /** Types of key and value were given. */
+  readonly typed: boolean
 }
 
 /** Largest kmalloc() with 4 KiB pages. */
@@ -27,6 +29,8 @@ const PCPU_MIN_UNIT_SIZE = 32_768
 const HTAB_ELEM_SIZE = 48
 const LPM_NODE_SIZE = 24
 const LPM_DATA_SIZE_MAX = 256
+/** U16_MAX less sizeof(struct bpf_local_storage_elem). */
+const LOCAL_STORAGE_VALUE_SIZE_MAX = 65_535 - 128
 const INT_MAX = 2 ** 31 - 1
 /** Buckets of a hash map: 2^32 bytes of 16-byte buckets at most. */
 const HASH_BUCKETS_MAX = Math.floor((2 ** 32 - 1) / 16)
@@ -233,6 +237,19 @@ export function checkXskmap(request: CreateRequest): number {
     request.valueSize !== 4 ||
     unknownFlags(request, FD_FLAGS)
   return refused ? -ERRNO.EINVAL : 0
+}
+
+/** bpf_local_storage_map_alloc_check */
+export function checkLocalStorage(request: CreateRequest): number {
+  const refused =
+    unknownFlags(request, FLAG.BPF_F_NO_PREALLOC | FLAG.BPF_F_CLONE) ||
+    !(request.flags & FLAG.BPF_F_NO_PREALLOC) ||
+    request.maxEntries !== 0 ||
+    request.keySize !== 4 ||
+    request.valueSize === 0 ||
+    !request.typed
+  if (refused) return -ERRNO.EINVAL
+  return request.valueSize > LOCAL_STORAGE_VALUE_SIZE_MAX ? -ERRNO.E2BIG : 0
 }
 
 /** Map types that Linux does not allow inside another map: map_meta_equal is not implemented. */

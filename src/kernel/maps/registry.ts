@@ -9,6 +9,7 @@ import { BloomFilter } from "./bloom-filter.ts"
 import * as check from "./create-checks.ts"
 import { HashMap } from "./hash.ts"
 import { HashOfMaps } from "./hash-of-maps.ts"
+import { LocalStorageMap } from "./local-storage.ts"
 import { LpmTrie } from "./lpm-trie.ts"
 import { LruHashMap, lruEntries } from "./lru-hash.ts"
 import type { BpfMap, MapHost } from "./map.ts"
@@ -53,6 +54,11 @@ const DEVMAP: Engine = {
   impliedFlags: BPF_MAP_FLAG.BPF_F_RDONLY_PROG,
 }
 
+const LOCAL_STORAGE: Engine = {
+  check: check.checkLocalStorage,
+  create: (setup) => new LocalStorageMap(setup),
+}
+
 const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
   [T.BPF_MAP_TYPE_ARRAY, ARRAY],
   [T.BPF_MAP_TYPE_PERCPU_ARRAY, ARRAY],
@@ -81,6 +87,10 @@ const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
   [T.BPF_MAP_TYPE_DEVMAP, DEVMAP],
   [T.BPF_MAP_TYPE_DEVMAP_HASH, DEVMAP],
   [T.BPF_MAP_TYPE_CPUMAP, { check: check.checkCpumap, create: redirect }],
+  [T.BPF_MAP_TYPE_TASK_STORAGE, LOCAL_STORAGE],
+  [T.BPF_MAP_TYPE_SK_STORAGE, LOCAL_STORAGE],
+  [T.BPF_MAP_TYPE_INODE_STORAGE, LOCAL_STORAGE],
+  [T.BPF_MAP_TYPE_CGRP_STORAGE, LOCAL_STORAGE],
   [T.BPF_MAP_TYPE_QUEUE, QUEUE],
   [T.BPF_MAP_TYPE_STACK, QUEUE],
   [
@@ -117,6 +127,7 @@ export function createMap(
     mapExtra: BigInt.asUintN(64, attr.map_extra ?? 0n),
     name: attr.map_name ?? "",
     numaNode: attr.numa_node ?? 0,
+    typed: (attr.btf_key_type_id ?? 0) !== 0 && (attr.btf_value_type_id ?? 0) !== 0,
   }
   const common = check.checkCommon(request)
   if (common !== 0) return common
