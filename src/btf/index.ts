@@ -23,6 +23,7 @@ export {
   u64,
 } from "./codecs.ts"
 export * from "./constants.ts"
+export * from "./core/index.ts"
 export * from "./declarations.ts"
 export type { BtfTypeInput } from "./encode.ts"
 export * from "./ext.ts"

@@ -47,7 +47,17 @@ export function compileBpf(text: string, flags: readonly string[] = []): Uint8Ar
     const object = join(folder, "input.o")
     writeFileSync(source, text)
     const target = flags.some((flag) => flag.startsWith("--target")) ? [] : ["--target=bpf"]
-    run("clang", [...target, "-g", "-O2", ...flags, "-c", source, "-o", object])
+    run("clang", [
+      ...target,
+      "-g",
+      "-O2",
+      "-fno-crash-diagnostics",
+      ...flags,
+      "-c",
+      source,
+      "-o",
+      object,
+    ])
     return new Uint8Array(readFileSync(object))
   })
 }
