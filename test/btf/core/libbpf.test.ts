@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs"
 import { expect, test } from "vitest"
 import { RelocationError } from "../../../src/base/index.ts"
-import { type Btf, type CoreCache, declaredBtf, relocateCore } from "../../../src/btf/index.ts"
+import {
+  type Btf,
+  type CoreCache,
+  declaredBtf,
+  readBtf,
+  relocateCore,
+} from "../../../src/btf/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
 import { linuxBtf } from "../linux.ts"
 import { newSeed, Random, rounds, vmlinux, vmlinuxPath } from "../support.ts"
