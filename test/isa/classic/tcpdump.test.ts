@@ -41,14 +41,14 @@ describeWith(
     const folder = mkdtempSync(join(tmpdir(), "skep-filters-"))
     afterAll(() => rmSync(folder, { recursive: true }))
 
-    /** Frames of a link type from all captures; of the large one, every seventh. */
+    /** Frames of a link type from all captures; of the large one, every twentieth. */
     function gather(linkType: number): CapturedFrame[] {
       const frames: CapturedFrame[] = linkType === LINKTYPE_ETHERNET ? [...example] : []
       for (const name of readdirSync(join(shared, "pcap"))) {
         if (!/\.pcap(ng)?$/.test(name)) continue
         const capture = readCapture(readFileSync(join(shared, "pcap", name)))
         if (capture.linkType !== linkType) continue
-        const step = name === "mixed.pcap" ? 7 : 1
+        const step = name === "mixed.pcap" ? 20 : 1
         frames.push(...capture.frames.filter((_, index) => index % step === 0))
       }
       return frames
@@ -89,7 +89,8 @@ describeWith(
         )
     })
 
-    test("of Ethernet", () => compare(LINKTYPE_ETHERNET, expressions))
+    // Hundreds of processes are started, so a busy machine may take its time.
+    test("of Ethernet", () => compare(LINKTYPE_ETHERNET, expressions), 300_000)
     test("of Linux cooked captures", () => compare(LINKTYPE_LINUX_SLL, cookedExpressions))
   },
 )
