@@ -50,6 +50,16 @@ export class BpfObject<S extends Schema = Schema> {
     return this.model.programs
   }
 
+  /** Programs that are not just targets of tail calls: those that somebody would attach. */
+  get entryPrograms(): readonly ProgramDefinition[] {
+    const targets = new Set(
+      this.model.maps.flatMap((map) =>
+        map.initial.filter((one) => one.kind === "program").map((one) => one.name),
+      ),
+    )
+    return this.model.programs.filter((program) => !targets.has(program.name))
+  }
+
   /** Specs of the maps by name, data sections included. */
   get maps(): { readonly [N in keyof S["maps"]]: MapSpec<S["maps"][N]> } {
     const specs = this.model.maps.map((map) => [map.name, mapSpecOf(map, this.model.btf)] as const)

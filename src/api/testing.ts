@@ -88,11 +88,13 @@ export class TestBench<S extends Schema = Schema> implements Disposable {
   /** One XDP program, every tc program, and everything that knows its target by its section. */
   private attachAll(): Link[] {
     const links: Link[] = []
-    const all = Object.values(this.collection.programs) as Program[]
+    const programs = this.collection.programs as Record<string, Program | undefined>
     let xdp = false
-    for (const program of all) {
+    for (const { name } of this.collection.object.entryPrograms) {
+      const program = programs[name]
+      if (program === undefined) continue
       if (program.programType === BPF_PROG_TYPE.BPF_PROG_TYPE_XDP) {
-        // A device takes one XDP program; further ones are tail-call targets.
+        // A device takes one XDP program.
         if (xdp) continue
         xdp = true
       }
