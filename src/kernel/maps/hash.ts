@@ -5,10 +5,10 @@
  * An update of an existing element of a plain hash puts a new element in its place, as Linux does,
  * so a program that still holds the old value's address does not see the new value: there are as
  * many spare elements as CPUs, and the element replaced becomes the spare of the next update.
- * Per-CPU values are updated in place.
+ * Per-CPU values and inner maps are updated in place.
  */
 
-import { BPF_MAP_FLAG, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
+import { BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
 import { zeroBytes } from "./bytes.ts"
 import { ElementPool } from "./element-pool.ts"
 import { HashTable } from "./hash-table.ts"
@@ -23,10 +23,13 @@ export function updateRefusal(exists: boolean, flags: number): number {
 
 export class HashMap extends HashTable {
   protected readonly pool: ElementPool
+  /** Updates write into the element that is there: of maps of maps, and with BPF_F_LOCK. */
+  private readonly inPlace: boolean
   private count = 0
 
   constructor(setup: MapSetup) {
     super(setup, { lru: false })
+    this.inPlace = this.type === BPF_MAP_TYPE.BPF_MAP_TYPE_HASH_OF_MAPS
     this.pool = new ElementPool(this.storage, {
       elementSize: this.layout.size,
       capacity: this.maxEntries + (this.percpu ? 0 : this.host.cpus),
@@ -101,7 +104,7 @@ export class HashMap extends HashTable {
     const old = this.find(key, hash)
     const error = updateRefusal(old !== 0, flags)
     if (error !== 0) return error
-    if (old !== 0 && (flags & BPF_UPDATE_FLAG.BPF_F_LOCK) !== 0) {
+    if (old !== 0 && (this.inPlace || (flags & BPF_UPDATE_FLAG.BPF_F_LOCK) !== 0)) {
       this.storeValue(old + this.valueOffset, source, from, this.valueSize)
       return 0
     }
