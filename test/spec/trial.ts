@@ -84,12 +84,12 @@ export function createMap(map: TrialMap): number {
   view.setUint32(16, map.flags ?? 0, true)
   view.setUint32(20, map.innerFd ?? 0, true)
   if (map.btf !== undefined) {
-    view.setUint32(52, map.btf.fd, true)
-    view.setUint32(56, map.btf.key, true)
-    view.setUint32(60, map.btf.value, true)
+    view.setUint32(48, map.btf.fd, true)
+    view.setUint32(52, map.btf.key, true)
+    view.setUint32(56, map.btf.value, true)
   }
-  view.setUint32(64, map.vmlinuxValueId ?? 0, true)
-  view.setBigUint64(72, map.extra ?? 0n, true)
+  view.setUint32(60, map.vmlinuxValueId ?? 0, true)
+  view.setBigUint64(64, map.extra ?? 0n, true)
   return bpf(0, attr)
 }
 
@@ -105,7 +105,8 @@ export function mapElement(
   const view = new DataView(attr.buffer)
   view.setUint32(0, fd, true)
   view.setBigUint64(8, address(key), true)
-  view.setBigUint64(16, address(value), true)
+  // MAP_DELETE_ELEM has no value.
+  if (command !== 3) view.setBigUint64(16, address(value), true)
   view.setBigUint64(24, BigInt(flags), true)
   return bpf(command, attr)
 }
