@@ -21,6 +21,7 @@ import {
   isAlu,
   isExit,
   isIndirectCall,
+  isJumpClass,
   isLdImm64,
   isUnconditionalJump,
   jumpTarget,
@@ -95,7 +96,7 @@ function checkSubprograms(instructions: readonly Instruction[]): ProgramProblem 
   let start = 0
   for (const end of ends) {
     for (let slot = start; slot < end; slot++) {
-      const target = jumpTarget(instructions[slot], slot)
+      const target = anyJumpTarget(instructions[slot], slot)
       if (target !== null && (target < start || target >= end))
         return { slot, message: `jump out of range from insn ${slot} to ${target}` }
     }
@@ -105,6 +106,15 @@ function checkSubprograms(instructions: readonly Instruction[]): ProgramProblem 
     start = end
   }
   return null
+}
+
+/** Linux looks at distances before opcodes, and takes every jump class but call and exit for a jump. */
+function anyJumpTarget(instruction: Instruction, slot: number): number | null {
+  const operation = opcodeOperation(instruction.opcode)
+  if (!isJumpClass(instruction.opcode)) return null
+  if (operation === op.BPF_CALL || operation === op.BPF_EXIT) return null
+  // In 32 bits, as in Linux.
+  return (jumpTarget(instruction, slot) ?? slot + 1 + instruction.off) | 0
 }
 
 /** Every slot is a known opcode, or the second half of an ld_imm64. */
@@ -166,7 +176,9 @@ function checkFields(
   options: ValidateOptions,
 ): ProgramProblem | null {
   for (let slot = 0; slot < instructions.length; slot++) {
-    const instruction = instructions[slot]
+    const given = instructions[slot]
+    // Linux does not look at the offset of an exit.
+    const instruction = isExit(given) ? { ...given, off: 0 } : given
     const callx = options.callx === true && isIndirectCall(instruction)
     if (instructionForm(instruction) === undefined || (isIndirectCall(instruction) && !callx))
       return { slot, message: fieldProblem(instruction) }

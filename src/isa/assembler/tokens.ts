@@ -94,8 +94,9 @@ function tokenizeLine(
 
 /** Whether the `#` at `at` belongs to `call name#1` or `call pc+3#name`. */
 function namesCallee(content: string, at: number, tokens: readonly Token[]): boolean {
-  const glued = at > 0 && /\w/.test(content[at - 1]) && /\w/.test(content[at + 1] ?? "")
-  return glued && tokens.some(({ text }) => text === "call")
+  const glued = at > 0 && /\w/.test(content[at - 1])
+  const followed = /^#(?:\w|-\d)/.test(content.slice(at, at + 3))
+  return glued && followed && tokens.some(({ text }) => text === "call")
 }
 
 function tokenAt(content: string, at: number, line: number, file: string | undefined): Token {
