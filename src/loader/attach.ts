@@ -99,6 +99,9 @@ export function attachProgram(
       })
     case "tp":
       return attachTracepoint(kernel, program, target)
+    case "kprobe":
+    case "ksyscall":
+      return attachKprobe(kernel, program, target)
     case "kprobe_multi":
     case "kprobe_session":
       return attachKprobes(kernel, program, target)
@@ -191,6 +194,31 @@ function attachPerf(
     attach_type: BPF_ATTACH_TYPE.BPF_PERF_EVENT,
     ...(target.cookie === undefined ? {} : { perf_event: { bpf_cookie: target.cookie } }),
   })
+}
+
+/** One kernel function, by its name (or a system call's), without an offset. */
+function attachKprobe(kernel: KernelInterface, program: LoadedProgram, target: AttachTarget): Fd {
+  if (target.perfEventFd !== undefined)
+    return attachPerf(kernel, program, target.perfEventFd, target)
+  const { section, attachTarget } = program.definition
+  const name = target.name ?? attachTarget
+  if (name === null) throw needs(program, "{ name: 'tcp_connect' }, a kernel function")
+  const isSyscall = /^\??k(ret)?syscall\b/.test(section)
+  const symbol = isSyscall ? syscallSymbol(kernel, name) : name
+  const onReturn = /^\??kret/.test(section)
+  const event = kernel.openKprobe(symbol, onReturn)
+  if (event < 0) throw refusal("LINK_CREATE", event, `${nameOf(program)}, function '${symbol}'`)
+  try {
+    return attachPerf(kernel, program, event, target)
+  } finally {
+    kernel.close(event)
+  }
+}
+
+/** The function behind a system call: its name carries the architecture. */
+function syscallSymbol(kernel: KernelInterface, name: string): string {
+  const candidates = [`__x64_sys_${name}`, `__arm64_sys_${name}`, `__se_sys_${name}`, `sys_${name}`]
+  return candidates.find((one) => kernel.kernelSymbol(one) !== undefined) ?? candidates[0]
 }
 
 function attachKprobes(kernel: KernelInterface, program: LoadedProgram, target: AttachTarget): Fd {

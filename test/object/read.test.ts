@@ -210,6 +210,25 @@ describeWith([requirement.clang()], "Maps by BTF", () => {
     ])
   })
 
+  test.each(objects("tags"))(
+    "tags, static maps and typedefs of whole maps in $label",
+    ({ path }) => {
+      const object = readAt(path, "tags")
+      for (const name of ["statics", "tagged"])
+        expect(map(object, name)).toMatchObject({
+          type: 1,
+          keySize: 8,
+          valueSize: 24,
+          maxEntries: 16,
+        })
+      const used = findProgram(object, "program")?.relocations.filter((r) => r.kind === "map")
+      expect(used?.map((r) => r.map)).toEqual(["tagged", "statics"])
+      expect(() => readObject(objectBytes(path), { strict: true })).toThrow(
+        /map 'statics' is static: strict mode wants it global/,
+      )
+    },
+  )
+
   test("a value type of a ring buffer is kept but gives it no size", () => {
     const ring = map(read("lenient"), "ring")
     expect([ring.keySize, ring.valueSize]).toEqual([0, 0])
