@@ -31,7 +31,11 @@ function loop(machine: HelperMachine): number | undefined {
   const callback = machine.low(2)
   const context = [machine.low(3), machine.high(3)] as const
   if (machine.low(4) !== 0 || machine.high(4) !== 0) return -ERRNO.EINVAL
-  if (rounds > BPF_MAX_LOOPS) return -ERRNO.E2BIG
+  if (rounds > BPF_MAX_LOOPS) {
+    // Linux inlines the call and moves the errno as 32 bits.
+    machine.setResult64(-ERRNO.E2BIG, 0)
+    return undefined
+  }
   for (let round = 0; round < rounds; round++) {
     const result = machine.callback(callback, [[round, 0], context])
     if (result === undefined) return undefined

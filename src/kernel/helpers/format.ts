@@ -28,6 +28,8 @@ export const PRINT_ARGUMENTS_MAX = 12
 
 export interface FormatWorld {
   readonly space: AddressSpace
+  /** High half of the addresses of user space. */
+  readonly userTag: number
   /** `name+0x10/0x50` for an address, or undefined when no symbol is known there. */
   symbol?(address: bigint): { name: string; offset: number; size: number } | undefined
 }
@@ -132,7 +134,7 @@ class Printer {
     const { format } = this
     const letter = format[this.at]
     if (letter === "p") return this.pointer(spec)
-    if (letter === "s") return this.string(spec, true)
+    if (letter === "s") return this.string(spec, "s")
     if (letter === "c") {
       if (this.used >= BINARY_ARGUMENTS_MAX) return -ERRNO.ENOSPC
       this.used++
@@ -165,7 +167,7 @@ class Printer {
     const kind = format[this.at + 1]
     if ((kind === "k" || kind === "u") && format[this.at + 2] === "s") {
       this.at += 2
-      return this.string(spec, false)
+      return this.string(spec, kind)
     }
     if (kind === "K" || kind === "x" || kind === "s" || kind === "S") {
       this.at++
@@ -222,14 +224,17 @@ class Printer {
     return `${symbol.name}+0x${offset.toString(16)}/0x${symbol.size.toString(16)}`
   }
 
-  private string(spec: Spec, padded: boolean): number {
+  private string(spec: Spec, kind: "s" | "k" | "u"): number {
     const following = this.code(1)
     if (following !== 0 && !isSpace(following) && !isPunctuation(following)) return -ERRNO.EINVAL
     const room = BINARY_ARGUMENTS_MAX - this.used
     if (room <= 0) return -ERRNO.ENOSPC
-    const text = this.textAt(this.args[this.next++], room - 1)
+    const word = this.args[this.next++]
+    const inUser = word[1] === this.world.userTag
+    const reachable = kind === "s" || inUser === (kind === "u")
+    const text = reachable ? this.textAt(word, room - 1) : ""
     this.used += text.length + 1
-    this.text += padded ? pad(text, spec) : text
+    this.text += kind === "s" ? pad(text, spec) : text
     return 0
   }
 

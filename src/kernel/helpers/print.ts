@@ -4,6 +4,7 @@
  */
 
 import { utf8Text } from "../../base/index.ts"
+import { REGION_TAG } from "../../interpreter/index.ts"
 import { ERRNO } from "../../spec/index.ts"
 import type { Environment } from "../environment.ts"
 import {
@@ -27,7 +28,8 @@ const NANOSECONDS_PER_MICROSECOND = 1000n
 
 function worldOf(machine: HelperMachine): FormatWorld {
   const { kernel } = machine.environment
-  return { space: machine.space, symbol: (address) => kernel.symbolAt?.(address) }
+  const userTag = REGION_TAG | kernel.userRegion
+  return { space: machine.space, userTag, symbol: (address) => kernel.symbolAt?.(address) }
 }
 
 /**

@@ -13,6 +13,10 @@ import { answers, type HelperMachine, type HelperTable, isReadable } from "./sup
 
 type Half = "kernel" | "user" | "either"
 
+/** High half of the first address of the kernel's half, and of the last of user space's. */
+const KERNEL_HALF = 0xffff_8000
+const USER_HALF = 0x0000_7fff
+
 /** 0 when the half of the address space may be tried, or the errno. */
 function refusal(machine: HelperMachine, n: number, half: Half): number {
   const { userRegion } = machine.environment.kernel
@@ -20,8 +24,9 @@ function refusal(machine: HelperMachine, n: number, half: Half): number {
   const inUser = high === (REGION_TAG | userRegion)
   if (half === "user") return inUser ? 0 : -ERRNO.EFAULT
   // Small numbers are the start of user space, where nothing is mapped.
-  if (half === "kernel") return inUser || high >= 0 ? -ERRNO.ERANGE : 0
-  return 0
+  const isKernel = high >>> 0 >= KERNEL_HALF
+  if (half === "kernel") return inUser || !isKernel ? -ERRNO.ERANGE : 0
+  return isKernel || high >>> 0 <= USER_HALF ? 0 : -ERRNO.ERANGE
 }
 
 /** Copies a number of bytes. */

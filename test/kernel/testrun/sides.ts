@@ -3,6 +3,7 @@
  * results that can be compared by one deep equality.
  */
 
+import { BtfBuilder } from "../../../src/btf/index.ts"
 import { assemble } from "../../../src/isa/index.ts"
 import {
   BPF_MAP_TYPE,
@@ -18,6 +19,9 @@ export interface MapSpec {
   readonly key: number
   readonly value: number
   readonly entries: number
+  readonly flags?: number
+  /** MAP_FREEZE after the elements are in. */
+  readonly frozen?: boolean
   /** Elements to put in before the run, as hex of key and value. */
   readonly elements?: readonly (readonly [key: string, value: string])[]
 }
@@ -28,6 +32,8 @@ export interface ProgramSpec {
   readonly flags?: number
   /** Helpers by name; `map[name]` for maps. */
   readonly text: string
+  /** Labels of callbacks, in order: they need BTF that says that they are static functions. */
+  readonly callbacks?: readonly string[]
   readonly maps?: Readonly<Record<string, MapSpec>>
   readonly license?: string
 }
@@ -64,6 +70,7 @@ export function load(kernel: KernelInterface, spec: ProgramSpec): Loaded {
       key_size: map.key,
       value_size: map.value,
       max_entries: map.entries,
+      map_flags: map.flags ?? 0,
     })
     if (fd < 0) throw new Error(`${kernel.kind}: map ${name}: ${errnoName(fd)}`)
     maps.set(name, fd)
@@ -72,24 +79,52 @@ export function load(kernel: KernelInterface, spec: ProgramSpec): Loaded {
       const result = kernel.bpf("MAP_UPDATE_ELEM", attr)
       if (result < 0) throw new Error(`${kernel.kind}: element of ${name}: ${errnoName(result)}`)
     }
+    if (map.frozen) kernel.bpf("MAP_FREEZE", { map_fd: fd })
   }
   const text = spec.text.replace(/map\[(\w+)\]/g, (whole, name: string) =>
     maps.has(name) ? `map[fd:${maps.get(name)}]` : whole,
   )
   const log = new Uint8Array(1 << 16)
+  const assembly = assemble(text, { helperId: (name) => helperByName(name)?.id })
+  const functions = functionInfo(kernel, spec, assembly.labels)
   const fd = kernel.bpf("PROG_LOAD", {
+    ...functions,
     prog_type: BPF_PROG_TYPE[spec.type],
     expected_attach_type: spec.attachType ?? 0,
     prog_flags: spec.flags ?? 0,
-    insns: assemble(text, { helperId: (name) => helperByName(name)?.id }).bytes,
+    insns: assembly.bytes,
     license: spec.license ?? "GPL",
     log_level: 1,
     log_buf: log,
   })
+  if (functions.prog_btf_fd !== undefined) kernel.close(functions.prog_btf_fd)
   const end = log.indexOf(0)
   const said = new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end))
   if (fd < 0) throw new Error(`${kernel.kind}: PROG_LOAD: ${errnoName(fd)}\n${spec.text}\n${said}`)
   return { fd, maps, log: said }
+}
+
+/** BTF and function records for a program with callbacks; nothing for others. */
+function functionInfo(
+  kernel: KernelInterface,
+  spec: ProgramSpec,
+  labels: ReadonlyMap<string, number>,
+): { prog_btf_fd?: number; func_info?: Uint8Array; func_info_rec_size?: number } {
+  const callbacks = spec.callbacks ?? []
+  if (callbacks.length === 0) return {}
+  const builder = new BtfBuilder()
+  const int = builder.int("int", 4, "signed")
+  const proto = builder.funcProto(int, [])
+  const records: number[] = [0, builder.func("main", proto, "global")]
+  for (const name of callbacks) {
+    const slot = labels.get(name)
+    if (slot === undefined) throw new Error(`no label ${name}`)
+    records.push(slot, builder.func(name, proto, "static"))
+  }
+  const fd = kernel.bpf("BTF_LOAD", { btf: builder.build() })
+  if (fd < 0) throw new Error(`${kernel.kind}: BTF_LOAD: ${errnoName(fd)}`)
+  const info = new Uint8Array(Uint32Array.from(records).buffer)
+  return { prog_btf_fd: fd, func_info: info, func_info_rec_size: 8 }
 }
 
 export function unload(kernel: KernelInterface, program: Loaded): void {
