@@ -204,15 +204,15 @@ static __attribute__((always_inline)) inline void bpf_tail_call_static(void *ctx
 			     sizeof(___param) - sizeof(___param[0]));                          \
 	})
 
-extern int bpf_stream_vprintk(int stream_id, const char *fmt__str, const void *args,
-			      __u32 len__sz) __ksym __weak;
+extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args,
+				   __u32 len__sz, void *aux__prog) __ksym __weak;
 /* Prints into one of the program's own streams: BPF_STDOUT or BPF_STDERR. */
 #define bpf_stream_printk(stream_id, fmt, ...)                                                 \
 	({                                                                                     \
 		static const char ____fmt[] = fmt;                                             \
 		__skep_args(__VA_ARGS__);                                                      \
-		bpf_stream_vprintk(stream_id, ____fmt, ___param,                               \
-				   sizeof(___param) - sizeof(___param[0]));                    \
+		bpf_stream_vprintk_impl(stream_id, ____fmt, ___param,                          \
+					sizeof(___param) - sizeof(___param[0]), NULL);         \
 	})
 
 /* --- Loops over the kernel's open-coded iterators. --- */

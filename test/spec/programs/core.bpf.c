@@ -75,3 +75,10 @@ int filter(struct bpf_nf_ctx *ctx)
 }
 
 char LICENSE[] SEC("license") = "GPL";
+
+SEC("syscall")
+int streams(void *ctx)
+{
+	bpf_stream_printk(BPF_STDERR, "%d of %s", 1, "x");
+	return 0;
+}
