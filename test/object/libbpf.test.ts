@@ -118,7 +118,7 @@ function layout(hex: string): string[] {
 }
 
 describeWith([requirement.clang(), libbpf], "libbpf and readObject agree", () => {
-  test.each(["basic", "maps", "sections", "core"].flatMap(objects))(
+  test.each(["basic", "maps", "sections", "core", "externs"].flatMap(objects))(
     "on maps, data and programs of $label",
     ({ path }) => {
       const theirs = ask(path)
@@ -182,10 +182,38 @@ function withoutInternal(map: OracleMap & { internal?: boolean }): OracleMap {
 }
 
 describeWith([requirement.clang(), libbpf], "What libbpf refuses, strict mode refuses", () => {
-  test.each(["lenient", "legacy", "iproute2"])("%s.c", (name) => {
+  test.each(["lenient", "legacy", "iproute2", "tags"])("%s.c", (name) => {
     const path = compile(`${name}.c`)
     expect(ask(path).openError).toBeGreaterThan(0)
     expect(() => read(path, true)).toThrow(/strict mode|is unknown/)
     expect(read(path).programs.length).toBeGreaterThan(0)
   })
 })
+
+describeWith(
+  [requirement.clang(), requirement.bpftool(), libbpf],
+  "Statically linked objects",
+  () => {
+    test("what `bpftool gen object` makes of two objects reads as libbpf reads it", () => {
+      const out = join(mkdtempSync(join(tmpdir(), "skep-linked-")), "linked.bpf.o")
+      const parts = [compile("basic.c"), compile("sections.c"), compile("core.c"), compile("externs.c")]
+      const { status, stderr } = spawnSync("bpftool", ["gen", "object", out, ...parts], {
+        encoding: "utf8",
+      })
+      expect(stderr).toBe("")
+      expect(status).toBe(0)
+      const theirs = ask(out)
+      const ours = read(out)
+      expect(ours.maps.map(mapInOracleTerms)).toEqual(theirs.maps.map(withoutInternal))
+      expect(ours.programs.map((program) => program.name)).toEqual(
+        theirs.programs.filter(({ section }) => section !== ".text").map((program) => program.name),
+      )
+      for (const program of ours.programs) {
+        expect(program.unresolved).toEqual([])
+        expect(program.funcInfo.map((info) => info.insnOffset)).toEqual(
+          program.subprograms.map((fn) => fn.slot),
+        )
+      }
+    })
+  },
+)
