@@ -30,14 +30,18 @@ export function csumFrom32To16(sum: number): number {
   return folded & 0xffff
 }
 
-/** The sum of `length` bytes, added to `seed`; an odd last byte is the low half of a word. */
+/**
+ * The sum of `length` bytes, added to `seed`: of 32-bit words, as csum_partial of 64-bit machines
+ * leaves it; bytes after the last word are the low ones of another.
+ */
 export function csumPartial(u8: Uint8Array, start: number, length: number, seed: number): number {
   let sum = seed >>> 0
   const end = start + length
   let at = start
-  for (; at + 1 < end; at += 2) sum += u8[at] | (u8[at + 1] << 8)
-  if (at < end) sum += u8[at]
-  // At most 2^32 + 2^15 * 2^16: exact, and one fold leaves 32 bits.
+  for (; at + 4 <= end; at += 4)
+    sum += (u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16) | (u8[at + 3] << 24)) >>> 0
+  for (let shift = 0; at < end; at++, shift += 8) sum += u8[at] << shift
+  // Exact up to 2^21 words.
   while (sum > 0xffff_ffff) sum = (sum % 0x1_0000_0000) + Math.floor(sum / 0x1_0000_0000)
   return sum
 }

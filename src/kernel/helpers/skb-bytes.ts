@@ -193,8 +193,7 @@ function csumDiff(machine: HelperMachine): number | undefined {
   }
   if (toSize > 0) return sum.csumFrom32To16(sum.csumPartial(u8, to, toSize, seed))
   if (fromSize > 0) return sum.csumFrom32To16(~sum.csumPartial(u8, from, fromSize, ~seed))
-  machine.setResult64(seed, 0)
-  return undefined
+  return sum.csumFrom32To16(seed)
 }
 
 function csumUpdate(machine: HelperMachine): void {

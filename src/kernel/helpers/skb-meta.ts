@@ -18,7 +18,7 @@ import {
 const ETH_P_IP = 0x0800
 const ETH_P_IPV6 = 0x86dd
 /** Sizes of `struct bpf_tunnel_key` through the ages; the last is today's. */
-const TUNNEL_KEY_SIZES: readonly number[] = [8, 20, 24, 28, 44]
+const TUNNEL_KEY_SIZES: readonly number[] = [8, 22, 24, 28, 44]
 const TUNNEL_KEY_BYTES = 44
 /** The size that knew IPv4 only. */
 const TUNNEL_KEY_IPV4_BYTES = 8
@@ -45,9 +45,9 @@ function flowHash(machine: HelperMachine, skb: SkBuffer): number {
   const { u8 } = machine.space
   const at = skb.networkHeader
   const ipv6 = skb.protocol === ETH_P_IPV6
-  if (!ipv6 && skb.protocol !== ETH_P_IP) return 0
+  if (!ipv6 && skb.protocol !== ETH_P_IP) return Math.imul(skb.protocol, 0x9e3779b1) >>> 0 || 1
   const header = ipv6 ? 40 : (u8[at] & 15) * 4
-  if (at + Math.max(header, 20) > skb.dataEnd) return 0
+  if (at + Math.max(header, 20) > skb.dataEnd) return 1
   const width = ipv6 ? 16 : 4
   const addresses = at + (ipv6 ? 8 : 12)
   const protocol = u8[at + (ipv6 ? 6 : 9)]
@@ -129,7 +129,7 @@ function encodeTunnelKey(tunnel: TunnelState, flags: number): Uint8Array {
   key.set(tunnel.ipv6 ? tunnel.source : tunnel.source.subarray(0, 4), 4)
   key[20] = tunnel.tos
   key[21] = tunnel.ttl
-  if (flags & BPF_TUNNEL_FLAG.BPF_F_TUNINFO_FLAGS) view.setUint16(22, tunnel.flags, true)
+  if (flags & BPF_TUNNEL_FLAG.BPF_F_TUNINFO_FLAGS) view.setUint16(22, tunnel.flags)
   if (tunnel.ipv6) view.setUint32(24, tunnel.label, true)
   key.set(tunnel.ipv6 ? tunnel.destination : tunnel.destination.subarray(0, 4), 28)
   return key

@@ -55,7 +55,7 @@ export interface DeviceOptions {
 /** IFNAMSIZ - 1 */
 const NAME_MAX = 15
 const MTU_MIN = 68
-const MTU_MAX = 65_535
+const MTU_MAX = 65_536
 
 /** A device that is up, with counters at zero. */
 export function createDevice(ifindex: number, options: DeviceOptions): NetworkDevice {

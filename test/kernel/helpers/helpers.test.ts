@@ -8,6 +8,7 @@ import { createEmbeddedKernel } from "../../../src/kernel/index.ts"
 import { createLinuxKernel } from "../../../src/linux/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
 import { mapCases } from "./cases-maps.ts"
+import { packetCases } from "./cases-packets.ts"
 import { textCases } from "./cases-text.ts"
 import type { HelperCase } from "./macros.ts"
 import { runCase } from "./sides.ts"
@@ -18,6 +19,7 @@ describeWith([requirement.linux()], "helpers on two kernels", () => {
   const table: readonly (readonly [string, readonly HelperCase[]])[] = [
     ["maps, loops and strings", mapCases],
     ["text and memory", textCases],
+    ["packets", packetCases],
   ]
   for (const [topic, cases] of table)
     describe(topic, () => {
