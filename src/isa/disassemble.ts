@@ -55,6 +55,15 @@ export function disassembleInstruction(
   slot: number,
   options: DisassembleOptions = {},
 ): string {
+  return textAt(program, slot, options, sortedSlots(options.symbols))
+}
+
+function textAt(
+  program: Uint8Array,
+  slot: number,
+  options: DisassembleOptions,
+  symbolSlots: readonly number[],
+): string {
   const littleEndian = options.littleEndian ?? true
   const instruction = decodeInstruction(program, slot, littleEndian)
   const hasNext = (slot + 2) * INSN_SIZE <= program.length
@@ -68,7 +77,8 @@ export function disassembleInstruction(
   const alu32 = options.alu32 ?? false
   const text = llvmNotation(instruction, next, { ...options, lossless, hexadecimal, alu32 })
   const target = text === "<unknown>" ? null : jumpTarget(instruction, slot)
-  return text + symbolSuffix(target, program.length / INSN_SIZE, options.symbols)
+  if (target === null || target < 0 || target > program.length / INSN_SIZE) return text
+  return text + symbolSuffix(target, options.symbols, symbolSlots)
 }
 
 /**
@@ -81,6 +91,7 @@ export function disassemble(
 ): DisassembledLine[] {
   const littleEndian = options.littleEndian ?? true
   const slots = Math.floor(program.length / INSN_SIZE)
+  const symbolSlots = sortedSlots(options.symbols)
   const lines: DisassembledLine[] = []
   for (let slot = 0; slot < slots; ) {
     const instruction = decodeInstruction(program, slot, littleEndian)
@@ -89,7 +100,7 @@ export function disassemble(
       slot,
       slots: taken,
       instruction,
-      text: disassembleInstruction(program, slot, options),
+      text: textAt(program, slot, options, symbolSlots),
       target:
         jumpTarget(instruction, slot) ??
         callTarget(instruction, slot) ??
@@ -112,16 +123,25 @@ export function printProgram(program: Uint8Array, options: DisassembleOptions = 
   return disassemble(program, options).map(line).join("")
 }
 
+function sortedSlots(symbols: ReadonlyMap<number, string> | undefined): number[] {
+  return [...(symbols?.keys() ?? [])].sort((first, second) => first - second)
+}
+
 /** llvm-objdump names a target by the nearest symbol at or before it. */
 function symbolSuffix(
-  target: number | null,
-  slots: number,
+  target: number,
   symbols: ReadonlyMap<number, string> | undefined,
+  symbolSlots: readonly number[],
 ): string {
-  if (target === null || symbols === undefined || target < 0 || target > slots) return ""
-  let nearest = -1
-  for (const slot of symbols.keys()) if (slot <= target && slot > nearest) nearest = slot
-  if (nearest < 0) return ""
+  let low = 0
+  let high = symbolSlots.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (symbolSlots[middle] <= target) low = middle + 1
+    else high = middle
+  }
+  if (low === 0) return ""
+  const nearest = symbolSlots[low - 1]
   const distance = (target - nearest) * INSN_SIZE
-  return ` <${symbols.get(nearest)}${distance === 0 ? "" : `+0x${distance.toString(16)}`}>`
+  return ` <${symbols?.get(nearest)}${distance === 0 ? "" : `+0x${distance.toString(16)}`}>`
 }

@@ -272,6 +272,11 @@ const ERRORS: readonly [text: string, message: string, options?: AssembleOptions
   ["r1 = map[nr:5]", "input:1:10: expected id, fd or idx, found `nr`"],
   ["r1 = map[id:5][1]", "input:1:10: only the value at index 0 has an address"],
   ["r1 = frob(r2)", "input:1:6: there is no operation `frob`"],
+  [
+    `r0 = ${"9".repeat(81)}`,
+    "input:1:6: a number of 81 digits does not fit 64 bits (at most 80 digits)",
+  ],
+  ["goto 1f; 1: exit; goto 2b", "input:1:24: there is no label `2b`"],
   ["r0 = 1 /* and", "input:1:8: this comment has no end: `*/` is missing"],
   ["foo", "x.s:1:1: there is no instruction `foo`", { file: "x.s" }],
 ]

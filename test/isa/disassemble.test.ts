@@ -15,7 +15,7 @@ import { describeWith, requirement } from "../support/requirements.ts"
 import { freshSeed, fuzzScale, randomNumbers, randomProgram } from "./random.ts"
 
 const helperName = (id: number): string | undefined =>
-  id > 0 && HELPERS[id] !== undefined ? `bpf_${HELPERS[id].name}` : undefined
+  id === 0 ? "bpf_unspec" : HELPERS[id] === undefined ? undefined : `bpf_${HELPERS[id].name}`
 
 const BPF_MAP_CREATE = 0
 const BPF_OBJ_GET_INFO_BY_FD = 15

@@ -206,7 +206,7 @@ describeWith([requirement.linux()], "the table of instructions, compared with Li
       const seed = freshSeed("one wrong field")
       const random = randomNumbers(seed)
       const counts = new Map<string, number>()
-      for (let round = 0; round < 1500 * fuzzScale; round++) {
+      for (let round = 0; round < 1000 * fuzzScale; round++) {
         const form = forms[Math.floor(random() * forms.length)]
         const program = around(randomInstruction(form, 0, { random }), form.next !== undefined)
         const wide = form.next !== undefined && random() < 0.5

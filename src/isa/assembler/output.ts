@@ -76,7 +76,10 @@ export class AssemblerOutput {
   readonly labels: Map<string, number> = new Map()
   readonly relocations: AssemblyRelocation[] = []
   readonly names: AssemblerNames
-  readonly #numeric: { readonly number: string; readonly slot: number }[] = []
+  /** Slots of `1:`, ascending, by number. */
+  readonly #numeric: Map<string, number[]> = new Map()
+  /** The slot of the first `exit` instruction. */
+  #firstExit: number | undefined
   readonly #references: (() => void)[] = []
 
   constructor(names: AssemblerNames) {
@@ -97,6 +100,7 @@ export class AssemblerOutput {
     const { next, reference, ...fields } = parsed
     const slot = this.slot
     this.#append(fields, line)
+    if (parsed.opcode === (op.BPF_JMP | op.BPF_EXIT)) this.#firstExit ??= slot
     if (parsed.opcode === op.BPF_LD_IMM64) this.#append({ opcode: 0, imm: next ?? 0 }, line)
     if (reference !== undefined) this.#references.push(() => this.#refer(slot, reference))
   }
@@ -113,7 +117,9 @@ export class AssemblerOutput {
 
   /** `1:` is a label that may be defined again; `1b` and `1f` refer to it. */
   defineNumericLabel(token: Token): void {
-    this.#numeric.push({ number: token.text, slot: this.slot })
+    const slots = this.#numeric.get(token.text)
+    if (slots === undefined) this.#numeric.set(token.text, [this.slot])
+    else slots.push(this.slot)
   }
 
   /** Fills in every reference. */
@@ -212,16 +218,12 @@ export class AssemblerOutput {
     const named = this.labels.get(text)
     if (named !== undefined) return named
     if (/^[0-9]+[bf]$/.test(text)) {
-      const number = text.slice(0, -1)
-      const same = this.#numeric.filter((label) => label.number === number)
-      return text.endsWith("b")
-        ? same.findLast((label) => label.slot <= slot)?.slot
-        : same.find((label) => label.slot > slot)?.slot
+      const slots = this.#numeric.get(text.slice(0, -1)) ?? []
+      const after = countUpTo(slots, slot)
+      return text.endsWith("f") ? slots[after] : slots[after - 1]
     }
     // bpf_conformance: `exit` is the first exit instruction when no label has that name.
-    if (text !== "exit") return undefined
-    const first = this.instructions.findIndex(({ opcode }) => opcode === (op.BPF_JMP | op.BPF_EXIT))
-    return first < 0 ? undefined : first
+    return text === "exit" ? this.#firstExit : undefined
   }
 
   #resolve(reference: SymbolReference, slot: number, at: Token): ResolvedSymbol | undefined {
@@ -239,4 +241,16 @@ export class AssemblerOutput {
     this.relocations.push({ ...reference, slot, line: at.line, column: at.column })
     return undefined
   }
+}
+
+/** How many of the ascending `slots` are at or before `slot`. */
+function countUpTo(slots: readonly number[], slot: number): number {
+  let low = 0
+  let high = slots.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (slots[middle] <= slot) low = middle + 1
+    else high = middle
+  }
+  return low
 }

@@ -22,10 +22,13 @@ export interface Token {
 /** The tokens of one statement, with an `end` token as the last. */
 export type Statement = readonly Token[]
 
+/** Digits of the longest number: more than 64 bits need in any base, so that none takes long. */
+const NUMBER_DIGITS_MAX = 80
+
 const NUMBER = /0x[0-9a-f]+|0b[01]+(?![0-9a-z])|[0-9]+/iy
 // A reference to a numeric label: `1b` is the last one before, `1f` the next one after.
 const LOCAL_REFERENCE = /[0-9]+[bf](?![\w])/y
-const REGISTER = /%?([rw])([0-9]+)(?![\w.$])/y
+const REGISTER = /%?([rw])([0-9]{1,9})(?![\w.$])/y
 const NAME = /[A-Za-z_.$][\w.$]*/y
 const OPCODE = /\(([0-9a-f]{2})\)/iy
 const OPERATOR = /s>>=|s[/%]=|s[<>]=?|<<=|>>=|[-+*/|&%^=!<>]=|[^\s]/y
@@ -122,6 +125,11 @@ function tokenAt(content: string, at: number, line: number, file: string | undef
   if (reference !== null && !/^0b[01]/i.test(content.slice(at)))
     return { kind: "name", text: reference[0], value: 0n, ...position }
   const number = match(NUMBER)
+  if (number !== null && number[0].length > NUMBER_DIGITS_MAX)
+    throw new SyntaxIssue(
+      `a number of ${number[0].length} digits does not fit 64 bits (at most ${NUMBER_DIGITS_MAX} digits)`,
+      { file, ...position },
+    )
   if (number !== null)
     return { kind: "number", text: number[0], value: BigInt(number[0]), ...position }
   const operator = match(OPERATOR)
