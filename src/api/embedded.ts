@@ -12,12 +12,33 @@ import {
   type NetworkDevice,
   type Received,
   type ReceiveOptions,
+  type RunOutcome,
   type Task,
   type TaskOptions,
 } from "../kernel/index.ts"
 import { Kernel } from "./kernel.ts"
 
-export type { EmitOptions, Emitted, EventFields, Received, ReceiveOptions, Task, TaskOptions }
+export type {
+  EmitOptions,
+  Emitted,
+  EventFields,
+  Received,
+  ReceiveOptions,
+  RunOutcome,
+  Task,
+  TaskOptions,
+}
+
+/** One run of a program, whoever caused it: a frame, an event, a test run. */
+export interface ObservedRun {
+  readonly program: {
+    readonly id: number
+    readonly name: string
+    readonly type: number
+  }
+  /** r0, the fault if there was one, and the instructions executed (tail calls included). */
+  readonly outcome: RunOutcome
+}
 
 export interface EmbeddedKernelOptions {
   /** Possible CPUs, 1 by default. */
@@ -135,6 +156,20 @@ export class EmbeddedKernel extends Kernel {
   /** Lines of bpf_trace_printk that nobody has read yet; they are taken out. */
   trace(): string[] {
     return this.engine.tracePipe.drain()
+  }
+
+  /** Calls back after every run of a program; returns the function that ends this. */
+  observeRuns(listener: (run: ObservedRun) => void): () => void {
+    const { state } = this.engine
+    const run = state.run
+    state.run = (program, input) => {
+      const outcome = run(program, input)
+      listener({ program, outcome })
+      return outcome
+    }
+    return () => {
+      state.run = run
+    }
   }
 
   /** Lines of bpf_trace_printk as they come. */

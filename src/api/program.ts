@@ -3,7 +3,13 @@
 import { viewOf } from "../base/index.ts"
 import { printProgram } from "../isa/index.ts"
 import { attachProgram, type LoadedProgram } from "../loader/index.ts"
-import { BPF_ATTACH_TYPE, HELPERS, type KernelInterface, programTypeName } from "../spec/index.ts"
+import {
+  BPF_ATTACH_TYPE,
+  BPF_PROG_TYPE,
+  HELPERS,
+  type KernelInterface,
+  programTypeName,
+} from "../spec/index.ts"
 import { check } from "./failure.ts"
 import { Handle } from "./handle.ts"
 import { Link } from "./link.ts"
@@ -62,6 +68,11 @@ export interface AttachTarget {
 /** Room for a program to grow a packet in a test run. */
 const DATA_OUT_SLACK = 4096
 
+const CONTEXT_IN_PLACE: readonly number[] = [
+  BPF_PROG_TYPE.BPF_PROG_TYPE_SYSCALL,
+  BPF_PROG_TYPE.BPF_PROG_TYPE_RAW_TRACEPOINT,
+]
+
 export class Program extends Handle {
   readonly name: string
   /** enum bpf_prog_type. */
@@ -98,13 +109,16 @@ export class Program extends Handle {
    */
   run(input: RunInput = {}): RunResult {
     const out = input.data === undefined ? undefined : this.room(input.data.length + DATA_OUT_SLACK)
-    const contextOut =
-      input.context === undefined ? undefined : new Uint8Array(input.context.length)
+    // Syscall programs write their context in place; raw tracepoints have none to give back.
+    const contextIn = input.context?.slice()
+    const contextOut = CONTEXT_IN_PLACE.includes(this.programType)
+      ? undefined
+      : input.context?.slice()
     const attr = {
       prog_fd: this.fd,
       data_in: input.data,
       data_out: out,
-      ctx_in: input.context,
+      ctx_in: contextIn,
       ctx_out: contextOut,
       repeat: input.repeat ?? 0,
       flags: input.cpu === undefined ? 0 : 1,
@@ -119,7 +133,7 @@ export class Program extends Handle {
       returned: attr.retval,
       verdict: verdictName(this.programType, attr.retval) ?? null,
       data: out?.slice(0, attr.data_size_out) ?? new Uint8Array(0),
-      context: contextOut?.slice(0, attr.ctx_size_out) ?? new Uint8Array(0),
+      context: contextOut?.slice(0, attr.ctx_size_out) ?? contextIn ?? new Uint8Array(0),
       nanoseconds: attr.duration,
     }
   }

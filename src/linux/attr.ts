@@ -46,6 +46,14 @@ export class Attr {
     return this
   }
 
+  /**
+   * To be called after the system call: without a later use, the collector may take the arrays
+   * whose addresses the kernel was given while it still reads them.
+   */
+  keepAlive(): number {
+    return this.kept.length
+  }
+
   getU32(offset: number): number {
     return this.view.getUint32(offset, true)
   }

@@ -17,6 +17,12 @@ import {
 } from "../spec/index.ts"
 import { Attr } from "./attr.ts"
 import { commandNumber, PACKINGS } from "./commands.ts"
+import {
+  bpfOutputEvent,
+  createPerfRing,
+  PERF_EVENT_IOC_ENABLE,
+  PERF_FLAG_FD_CLOEXEC,
+} from "./perf-ring.ts"
 import { loadNative } from "./syscall.ts"
 
 const VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
@@ -71,6 +77,7 @@ export class LinuxKernel implements KernelInterface {
       native.addressOf(attr.bytes),
       attr.bytes.length,
     )
+    attr.keepAlive()
     packing.unpack?.(attr, from, result)
     return result
   }
@@ -165,8 +172,27 @@ export class LinuxKernel implements KernelInterface {
     return address < 0n && address > -4096n ? Number(address) : native.view(address, size)
   }
 
-  openPerfRing(): PerfRing | number {
-    return -ERRNO.EOPNOTSUPP
+  openPerfRing(mapFd: number, cpu: number, pages: number): PerfRing | number {
+    const { native, numbers } = this.api
+    const attr = bpfOutputEvent()
+    const fd = native.syscall(
+      numbers.perf_event_open,
+      native.addressOf(attr),
+      -1,
+      cpu,
+      -1,
+      PERF_FLAG_FD_CLOEXEC,
+    )
+    if (fd < 0) return fd
+    const memory = this.map(fd, (1 + pages) * PAGE_SIZE, PROT_READ | PROT_WRITE, 0)
+    if (typeof memory === "number") return memory
+    const enabled = native.syscall(numbers.ioctl, fd, PERF_EVENT_IOC_ENABLE, 0)
+    if (enabled < 0) return enabled
+    const [key, value] = [new Uint8Array(4), new Uint8Array(4)]
+    new DataView(key.buffer).setUint32(0, cpu, true)
+    new DataView(value.buffer).setUint32(0, fd, true)
+    const stored = this.bpf("MAP_UPDATE_ELEM", { map_fd: mapFd, key, value })
+    return stored < 0 ? stored : createPerfRing(memory, cpu, pages * PAGE_SIZE)
   }
 
   /** Polls every few milliseconds. */

@@ -84,6 +84,8 @@ export interface BpfMap extends MapParameters {
  * devmaps… The system call layer turns the descriptor into the object and takes a reference.
  */
 export interface ReferenceMap<T> extends BpfMap {
+  /** What Linux refuses before it looks at the descriptor: 0 or a negative errno. */
+  checkReference(key: Uint8Array, flags: bigint): number
   /** Stores a reference; returns 0 or a negative errno. `replaced` is called with what was there. */
   setReference(key: Uint8Array, object: T, flags: bigint, replaced: (object: T) => void): number
   deleteReference(key: Uint8Array, removed: (object: T) => void): number

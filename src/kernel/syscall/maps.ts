@@ -41,12 +41,11 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     return -ERRNO.EINVAL
   if (flags & BPF_MAP_FLAG.BPF_F_RDONLY && flags & BPF_MAP_FLAG.BPF_F_WRONLY) return -ERRNO.EINVAL
   if (!validObjectName(name)) return -ERRNO.EINVAL
-  let inner: MapEntry | undefined
-  if (MAP_IN_MAP.includes(attr.map_type)) {
-    const template = tables.fds.get(attr.inner_map_fd, "map")
-    if (typeof template === "number") return template
-    inner = template.value
-  }
+  // Linux looks at the other parameters before it looks at the template's descriptor.
+  const template = MAP_IN_MAP.includes(attr.map_type)
+    ? tables.fds.get(attr.inner_map_fd, "map")
+    : undefined
+  const inner = typeof template === "object" ? template.value.map : template
   let btf: KernelObject<"btf"> | null = null
   if (attr.btf_fd !== undefined && (attr.btf_key_type_id || attr.btf_value_type_id)) {
     const object = tables.fds.get(attr.btf_fd, "btf")
@@ -54,11 +53,7 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     btf = object
   }
   const slot = freeSlot(tables)
-  const map = createMap(
-    tables.state,
-    { ...attr, map_name: name },
-    { index: slot, inner: inner?.map },
-  )
+  const map = createMap(tables.state, { ...attr, map_name: name }, { index: slot, inner })
   if (typeof map === "number") return map
   btf?.get()
   const entry: MapEntry = {
@@ -157,7 +152,7 @@ export function mapFreeze(tables: KernelTables, attr: Attr<"MAP_FREEZE">): numbe
   const object = tables.fds.get(attr.map_fd, "map")
   if (typeof object === "number") return object
   if (!tables.fds.mode(attr.map_fd).write) return -ERRNO.EPERM
-  if (object.value.map.frozen) return -ERRNO.EBUSY
+  if (object.value.map.frozen) return -ERRNO.EPERM
   object.value.map.frozen = true
   return 0
 }
@@ -171,14 +166,25 @@ export function mapBatch(
   const need = command === "lookup" ? "read" : command === "lookupAndDelete" ? "both" : "write"
   const object = usable(tables, attr.map_fd, need)
   if (typeof object === "number") return object
+  const { map } = object.value
   switch (command) {
     case "lookup":
-      return batch.lookupBatch(object.value.map, attr)
+      return batch.lookupBatch(map, attr)
     case "lookupAndDelete":
-      return batch.lookupAndDeleteBatch(object.value.map, attr)
+      return batch.lookupAndDeleteBatch(map, attr)
     case "update":
-      return batch.updateBatch(object.value.map, attr)
+      return batch.updateBatch(
+        map,
+        attr,
+        isReferenceMap(map)
+          ? (key, value, flags) => updateReference(tables, map, key, value, flags)
+          : undefined,
+      )
     case "delete":
-      return batch.deleteBatch(object.value.map, attr)
+      return batch.deleteBatch(
+        map,
+        attr,
+        isReferenceMap(map) ? (key) => deleteReference(tables, map, key) : undefined,
+      )
   }
 }

@@ -36,6 +36,8 @@ export function updateReference(
   flags: bigint,
 ): number {
   if (key === undefined || key.length < map.keySize || value.length < 4) return -ERRNO.EFAULT
+  const refused = map.checkReference(key, flags)
+  if (refused !== 0) return refused
   const fd = new DataView(value.buffer, value.byteOffset).getInt32(0, true)
   return isProgramArray(map)
     ? updateProgram(tables, map, key, fd, flags)
