@@ -9,6 +9,7 @@ import { createLinuxKernel } from "../../../src/linux/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
 import { mapCases } from "./cases-maps.ts"
 import { packetCases } from "./cases-packets.ts"
+import { ringCases } from "./cases-rings.ts"
 import { textCases } from "./cases-text.ts"
 import type { HelperCase } from "./macros.ts"
 import { runCase } from "./sides.ts"
@@ -20,6 +21,7 @@ describeWith([requirement.linux()], "helpers on two kernels", () => {
     ["maps, loops and strings", mapCases],
     ["text and memory", textCases],
     ["packets", packetCases],
+    ["rings and dynptrs", ringCases],
   ]
   for (const [topic, cases] of table)
     describe(topic, () => {

@@ -1,6 +1,6 @@
 /** Runs a helper case on a kernel and gathers everything that can be compared. */
 
-import type { KernelInterface } from "../../../src/spec/index.ts"
+import { errnoName, type KernelInterface } from "../../../src/spec/index.ts"
 import { hex, load, type MapSpec, type Outcome, run, unload } from "../testrun/sides.ts"
 import type { HelperCase } from "./macros.ts"
 
@@ -10,8 +10,18 @@ export interface HelperOutcome extends Outcome {
 
 const ELEMENTS_MAX = 64
 
+/** What lies in a ring buffer up to the producer's position. */
+function dumpRing(kernel: KernelInterface, fd: number): string[] {
+  const ring = kernel.openRing(fd)
+  if (typeof ring === "number") return [errnoName(ring)]
+  const produced = ring.producerPosition()
+  const bytes = ring.data().subarray(0, produced)
+  return [`${produced}`, Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")]
+}
+
 /** All elements of a map, sorted, as `key: value`. */
 function dump(kernel: KernelInterface, fd: number, spec: MapSpec): string[] {
+  if (spec.type === "BPF_MAP_TYPE_RINGBUF") return dumpRing(kernel, fd)
   const perCpu = spec.type.includes("PERCPU") ? kernel.possibleCpus : 1
   const elements: string[] = []
   let key: Uint8Array | undefined
