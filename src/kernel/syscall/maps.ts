@@ -18,6 +18,7 @@ import * as batch from "../maps/batch.ts"
 import { createMap, RedirectMap } from "../maps/index.ts"
 import { type AccessMode, READ_WRITE } from "../objects/fd-table.ts"
 import { KernelObject, type MapEntry } from "../objects/kernel-object.ts"
+import { valueFields } from "../types/value-fields.ts"
 import {
   deleteReference,
   isReferenceMap,
@@ -53,7 +54,9 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     btf = object
   }
   const slot = freeSlot(tables)
-  const map = createMap(tables.state, { ...attr, map_name: name }, { index: slot, inner })
+  const valueType = attr.btf_value_type_id ?? 0
+  const fields = btf === null ? [] : valueFields(btf.value.btf, valueType)
+  const map = createMap(tables.state, { ...attr, map_name: name }, { index: slot, inner, fields })
   if (typeof map === "number") return map
   btf?.get()
   const entry: MapEntry = {
