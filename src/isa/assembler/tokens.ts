@@ -25,22 +25,23 @@ export type Statement = readonly Token[]
 /** Digits of the longest number: more than 64 bits need in any base, so that none takes long. */
 const NUMBER_DIGITS_MAX = 80
 
+/** The longest name (linux v6.18 include/linux/kallsyms.h). */
+const KSYM_NAME_LEN = 512
+
 const NUMBER = /0x[0-9a-f]+|0b[01]+(?![0-9a-z])|[0-9]+/iy
 // A reference to a numeric label: `1b` is the last one before, `1f` the next one after.
-const LOCAL_REFERENCE = /[0-9]+[bf](?![\w])/y
+const LOCAL_REFERENCE = /[0-9]+[bf](?!\w)/y
 const REGISTER = /%?([rw])([0-9]{1,9})(?![\w.$])/y
 const NAME = /[A-Za-z_.$][\w.$]*/y
 const OPCODE = /\(([0-9a-f]{2})\)/iy
+const SIGNED_OPERATOR = /s>>=|s[/%]=|s[<>]=?/y
 const OPERATOR = /s>>=|s[/%]=|s[<>]=?|<<=|>>=|[-+*/|&%^=!<>]=|[^\s]/y
 
-/** All statements of `text`, without the empty ones. */
-export function tokenize(text: string, file?: string): Statement[] {
-  const statements: Statement[] = []
+/** The statements of `text` one by one, without the empty ones. */
+export function* tokenize(text: string, file?: string): Generator<Statement> {
   const lines = blankBlockComments(text, file).split(/\r\n|\r|\n/)
-  lines.forEach((content, index) => {
-    tokenizeLine(content, index + 1, statements, file)
-  })
-  return statements
+  for (let index = 0; index < lines.length; index++)
+    yield* tokenizeLine(lines[index], index + 1, file)
 }
 
 /** Replaces block comments by blanks, so that positions stay. */
@@ -61,17 +62,14 @@ function blankBlockComments(text: string, file: string | undefined): string {
   }
 }
 
-function tokenizeLine(
-  content: string,
-  line: number,
-  statements: Statement[],
-  file: string | undefined,
-): void {
-  if (content.trimStart().startsWith(";")) return
+function tokenizeLine(content: string, line: number, file: string | undefined): Statement[] {
+  if (content.trimStart().startsWith(";")) return []
+  const statements: Statement[] = []
   let tokens: Token[] = []
   const finish = (column: number) => {
     if (tokens.length === 0) return
-    statements.push([...tokens, { kind: "end", text: "", value: 0n, line, column }])
+    tokens.push({ kind: "end", text: "", value: 0n, line, column })
+    statements.push(tokens)
     tokens = []
   }
   let at = 0
@@ -93,6 +91,7 @@ function tokenizeLine(
     at += token.text.length
   }
   finish(content.trimEnd().length + 1)
+  return statements
 }
 
 /** Whether the `#` at `at` belongs to `call name#1` or `call pc+3#name`. */
@@ -104,39 +103,61 @@ function namesCallee(content: string, at: number, tokens: readonly Token[]): boo
 
 function tokenAt(content: string, at: number, line: number, file: string | undefined): Token {
   const position = { line, column: at + 1 }
-  const match = (pattern: RegExp) => {
-    pattern.lastIndex = at
-    return pattern.exec(content)
+  const first = content.charCodeAt(at)
+  if (isDigit(first)) return numberAt(content, at, position, file)
+  if (content[at] === "(") {
+    const opcode = match(OPCODE, content, at)
+    if (opcode !== null)
+      return { kind: "opcode", text: opcode[0], value: BigInt(`0x${opcode[1]}`), ...position }
+  } else {
+    const register = match(REGISTER, content, at)
+    if (register !== null) {
+      const value = BigInt(register[2])
+      if (value >= MAX_BPF_REG)
+        throw new SyntaxIssue(
+          `there is no register ${register[1]}${value}: registers are ${register[1]}0 to ${register[1]}${MAX_BPF_REG - 1}`,
+          { file, ...position },
+        )
+      return { kind: "register", text: register[0], value, ...position }
+    }
+    const name = match(SIGNED_OPERATOR, content, at) === null ? match(NAME, content, at) : null
+    if (name !== null) {
+      if (name[0].length > KSYM_NAME_LEN)
+        throw new SyntaxIssue(
+          `a name of ${name[0].length} characters is too long (at most ${KSYM_NAME_LEN})`,
+          { file, ...position },
+        )
+      return { kind: "name", text: name[0], value: 0n, ...position }
+    }
   }
-  const opcode = match(OPCODE)
-  if (opcode !== null)
-    return { kind: "opcode", text: opcode[0], value: BigInt(`0x${opcode[1]}`), ...position }
-  const register = match(REGISTER)
-  if (register !== null) {
-    const value = BigInt(register[2])
-    if (value >= MAX_BPF_REG)
-      throw new SyntaxIssue(
-        `there is no register ${register[1]}${value}: registers are ${register[1]}0 to ${register[1]}${MAX_BPF_REG - 1}`,
-        { file, ...position },
-      )
-    return { kind: "register", text: register[0], value, ...position }
-  }
-  const reference = match(LOCAL_REFERENCE)
-  if (reference !== null && !/^0b[01]/i.test(content.slice(at)))
-    return { kind: "name", text: reference[0], value: 0n, ...position }
-  const number = match(NUMBER)
-  if (number !== null && number[0].length > NUMBER_DIGITS_MAX)
+  const operator = match(OPERATOR, content, at)
+  return { kind: "operator", text: operator?.[0] ?? content[at], value: 0n, ...position }
+}
+
+function numberAt(
+  content: string,
+  at: number,
+  position: { readonly line: number; readonly column: number },
+  file: string | undefined,
+): Token {
+  const reference = match(LOCAL_REFERENCE, content, at)
+  if (reference !== null) return { kind: "name", text: reference[0], value: 0n, ...position }
+  const text = match(NUMBER, content, at)?.[0] ?? content[at]
+  if (text.length > NUMBER_DIGITS_MAX)
     throw new SyntaxIssue(
-      `a number of ${number[0].length} digits does not fit 64 bits (at most ${NUMBER_DIGITS_MAX} digits)`,
+      `a number of ${text.length} digits does not fit 64 bits (at most ${NUMBER_DIGITS_MAX} digits)`,
       { file, ...position },
     )
-  if (number !== null)
-    return { kind: "number", text: number[0], value: BigInt(number[0]), ...position }
-  const operator = match(OPERATOR)
-  const signedOperator = operator?.[0].startsWith("s") && operator[0].length > 1
-  const name = signedOperator ? null : match(NAME)
-  if (name !== null) return { kind: "name", text: name[0], value: 0n, ...position }
-  return { kind: "operator", text: operator?.[0] ?? content[at], value: 0n, ...position }
+  return { kind: "number", text, value: BigInt(text), ...position }
+}
+
+function match(pattern: RegExp, content: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at
+  return pattern.exec(content)
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
 }
 
 /** Reads the tokens of one statement from left to right. */
