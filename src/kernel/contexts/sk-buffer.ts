@@ -22,6 +22,9 @@ export const ETH_HLEN = 14
 const ETH_P_802_3_MIN = 0x600
 const ETH_P_802_3 = 0x0001
 const ETH_P_802_2 = 0x0004
+const ETH_P_8021Q = 0x8100
+const ETH_P_8021AD = 0x88a8
+const VLAN_HLEN = 4
 
 /** Packet classes of `pkt_type`. */
 export const PACKET_HOST = 0
@@ -57,6 +60,8 @@ export interface SkbLoad {
   readonly ingressIfindex?: number
   /** `data` begins at the network header: sockets, cgroups, LWT. */
   readonly networkLayer?: boolean
+  /** The outer VLAN tag is moved beside the packet, as reception does before tc programs run. */
+  readonly untagVlan?: boolean
   /** Headroom before the packet; {@link SKB_HEADROOM} by default. */
   readonly headroom?: number
   readonly socket?: SocketFields | null
@@ -141,8 +146,10 @@ export class SkBuffer implements PacketBuffer {
   }
 
   /** Puts an Ethernet frame into the buffer, as eth_type_trans leaves it, and fills the context. */
-  load(frame: Uint8Array, options: SkbLoad): void {
+  load(received: Uint8Array, options: SkbLoad): void {
     const { memory } = this
+    const vlan = options.untagVlan === true ? outerTag(received) : null
+    const frame = vlan === null ? received : withoutTag(received)
     const headroom = options.headroom ?? SKB_HEADROOM
     this.makeBuffer(headroom + frame.length + 320)
     memory.u8.fill(0, this.hardStart, this.hardEnd)
@@ -160,7 +167,7 @@ export class SkBuffer implements PacketBuffer {
     this.gsoType = 0
     this.encapsulation = false
     this.l4Hash = false
-    this.vlan = null
+    this.vlan = vlan
     this.tunnel = null
     memory.u8.fill(0, this.context, this.context + SKB_CONTEXT_BYTES)
     this.set("pkt_type", packetType(frame, options.mac))
@@ -348,6 +355,22 @@ export function etherType(frame: Uint8Array): number {
   return frame.length >= ETH_HLEN + 2 && frame[14] === 0xff && frame[15] === 0xff
     ? ETH_P_802_3
     : ETH_P_802_2
+}
+
+/** What skb_vlan_untag takes off: a tag that at least a type and two more bytes follow. */
+function outerTag(frame: Uint8Array): SkBuffer["vlan"] {
+  const protocol = etherType(frame)
+  if (protocol !== ETH_P_8021Q && protocol !== ETH_P_8021AD) return null
+  if (frame.length < ETH_HLEN + VLAN_HLEN + 2) return null
+  return { protocol, tci: (frame[14] << 8) | frame[15] }
+}
+
+/** The frame without the tag after its addresses. */
+function withoutTag(frame: Uint8Array): Uint8Array {
+  const untagged = new Uint8Array(frame.length - VLAN_HLEN)
+  untagged.set(frame.subarray(0, 12))
+  untagged.set(frame.subarray(12 + VLAN_HLEN), 12)
+  return untagged
 }
 
 /** Loopback devices have neither an address nor one for broadcast: both are zeros. */

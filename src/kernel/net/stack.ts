@@ -75,7 +75,7 @@ export class NetworkStack {
     this.kernel = kernel
     this.hooks = hooks
     this.resolveTarget = resolveTarget
-    this.add({ name: "lo", mtu: 65_535, mac: new Uint8Array(6) })
+    this.add({ name: "lo", mtu: 65_536, mac: new Uint8Array(6) })
   }
 
   /** A new device without a peer: what it sends can be read from `transmitted`. */
@@ -248,6 +248,7 @@ export class NetworkStack {
       mac: device.mac,
       ingressIfindex: ingress ? device.ifindex : 0,
       queue: options.queue,
+      untagVlan: ingress,
     })
     let code = TC_ACT_UNSPEC
     let redirect: Redirect | null = null
