@@ -106,6 +106,17 @@ export function answers(body: (machine: HelperMachine) => number | undefined): H
   }
 }
 
+/**
+ * The same for a kernel function that returns an `int`: the upper half of r0 is what the machine
+ * leaves there, zero.
+ */
+export function answersInt(body: (machine: HelperMachine) => number | undefined): Helper {
+  return (machine) => {
+    const result = body(machine)
+    if (result !== undefined) machine.setResult64(result, 0)
+  }
+}
+
 /** Marks in an `answers` body that the run has ended with a fault. */
 export function faults(machine: HelperMachine, message: string): undefined {
   machine.fail(message)

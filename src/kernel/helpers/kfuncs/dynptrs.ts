@@ -16,7 +16,7 @@ import {
 } from "../dynptr-state.ts"
 import { skbOf, xdpOf } from "../packet.ts"
 import {
-  answers,
+  answersInt,
   flagsArgument,
   type Helper,
   type HelperMachine,
@@ -182,20 +182,20 @@ const readOnlyCast: Helper = (machine) => {
 }
 
 export const dynptrKfuncs: KfuncTable = {
-  bpf_dynptr_from_skb: answers(fromPacket("skb")),
-  bpf_dynptr_from_xdp: answers(fromPacket("xdp")),
+  bpf_dynptr_from_skb: answersInt(fromPacket("skb")),
+  bpf_dynptr_from_xdp: answersInt(fromPacket("xdp")),
   bpf_dynptr_slice: slices(false),
   bpf_dynptr_slice_rdwr: slices(true),
-  bpf_dynptr_adjust: answers(adjust),
-  bpf_dynptr_size: answers(size),
-  bpf_dynptr_clone: answers(clone),
-  bpf_dynptr_copy: answers(copy),
-  bpf_dynptr_memset: answers(fill),
-  bpf_dynptr_is_null: answers((machine) => {
+  bpf_dynptr_adjust: answersInt(adjust),
+  bpf_dynptr_size: answersInt(size),
+  bpf_dynptr_clone: answersInt(clone),
+  bpf_dynptr_copy: answersInt(copy),
+  bpf_dynptr_memset: answersInt(fill),
+  bpf_dynptr_is_null: answersInt((machine) => {
     const at = machine.checkRead(1, DYNPTR_BYTES)
     return at < 0 ? undefined : readDynptr(machine.space, at) === null ? 1 : 0
   }),
-  bpf_dynptr_is_rdonly: answers((machine) => {
+  bpf_dynptr_is_rdonly: answersInt((machine) => {
     const at = machine.checkRead(1, DYNPTR_BYTES)
     return at < 0 ? undefined : readDynptr(machine.space, at)?.readOnly === true ? 1 : 0
   }),

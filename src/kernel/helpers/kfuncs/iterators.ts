@@ -5,7 +5,7 @@
 
 import { REGION_TAG } from "../../../interpreter/index.ts"
 import { ERRNO } from "../../../spec/index.ts"
-import { answers, type Helper, type HelperMachine, type KfuncTable } from "../support.ts"
+import { answersInt, type Helper, type HelperMachine, type KfuncTable } from "../support.ts"
 
 /** sizeof(struct bpf_iter_num): s32 current (one before the next), s32 end. */
 const ITER_BYTES = 8
@@ -61,9 +61,9 @@ const sameContext: Helper = (machine) => {
 }
 
 export const iteratorKfuncs: KfuncTable = {
-  bpf_iter_num_new: answers(create),
+  bpf_iter_num_new: answersInt(create),
   bpf_iter_num_next: next,
-  bpf_iter_num_destroy: answers(destroy),
+  bpf_iter_num_destroy: answersInt(destroy),
   bpf_rcu_read_lock: nothing,
   bpf_rcu_read_unlock: nothing,
   bpf_preempt_disable: nothing,

@@ -5,7 +5,7 @@
  */
 
 import { ERRNO } from "../../../spec/index.ts"
-import { answers, type HelperMachine, isReadable, type KfuncTable } from "../support.ts"
+import { answersInt, type HelperMachine, isReadable, type KfuncTable } from "../support.ts"
 
 /** XATTR_SIZE_MAX: bytes of a string that are looked at. */
 const LENGTH_MAX = 65_536
@@ -144,26 +144,26 @@ function findText(machine: HelperMachine, count: number): number {
 }
 
 export const stringKfuncs: KfuncTable = {
-  bpf_strcmp: answers(compares(false)),
-  bpf_strcasecmp: answers(compares(true)),
-  bpf_strchr: answers((machine) =>
+  bpf_strcmp: answersInt(compares(false)),
+  bpf_strcasecmp: answersInt(compares(true)),
+  bpf_strchr: answersInt((machine) =>
     findCharacter(machine, { count: LENGTH_MAX, character: machine.low(2) & 0xff, orEnd: false }),
   ),
-  bpf_strchrnul: answers((machine) =>
+  bpf_strchrnul: answersInt((machine) =>
     findCharacter(machine, { count: LENGTH_MAX, character: machine.low(2) & 0xff, orEnd: true }),
   ),
-  bpf_strnchr: answers((machine) =>
+  bpf_strnchr: answersInt((machine) =>
     findCharacter(machine, {
       count: machine.number(2),
       character: machine.low(3) & 0xff,
       orEnd: false,
     }),
   ),
-  bpf_strrchr: answers(findLast),
-  bpf_strlen: answers((machine) => measure(machine, LENGTH_MAX)),
-  bpf_strnlen: answers((machine) => measure(machine, machine.number(2))),
-  bpf_strspn: answers(spans(true)),
-  bpf_strcspn: answers(spans(false)),
-  bpf_strstr: answers((machine) => findText(machine, LENGTH_MAX)),
-  bpf_strnstr: answers((machine) => findText(machine, machine.number(3))),
+  bpf_strrchr: answersInt(findLast),
+  bpf_strlen: answersInt((machine) => measure(machine, LENGTH_MAX)),
+  bpf_strnlen: answersInt((machine) => measure(machine, machine.number(2))),
+  bpf_strspn: answersInt(spans(true)),
+  bpf_strcspn: answersInt(spans(false)),
+  bpf_strstr: answersInt((machine) => findText(machine, LENGTH_MAX)),
+  bpf_strnstr: answersInt((machine) => findText(machine, machine.number(3))),
 }

@@ -3,7 +3,7 @@
  */
 
 import { ERRNO } from "../../../spec/index.ts"
-import { answers, type HelperMachine, type KfuncTable } from "../support.ts"
+import { answersInt, type HelperMachine, type KfuncTable } from "../support.ts"
 
 function noHint(bytes: number) {
   return (machine: HelperMachine): number | undefined =>
@@ -11,7 +11,7 @@ function noHint(bytes: number) {
 }
 
 export const xdpKfuncs: KfuncTable = {
-  bpf_xdp_metadata_rx_timestamp: answers(noHint(8)),
-  bpf_xdp_metadata_rx_hash: answers(noHint(4)),
-  bpf_xdp_metadata_rx_vlan_tag: answers(noHint(2)),
+  bpf_xdp_metadata_rx_timestamp: answersInt(noHint(8)),
+  bpf_xdp_metadata_rx_hash: answersInt(noHint(4)),
+  bpf_xdp_metadata_rx_vlan_tag: answersInt(noHint(2)),
 }
