@@ -5,7 +5,7 @@
 
 import { utf8Text } from "../../base/index.ts"
 import { REGION_TAG } from "../../interpreter/index.ts"
-import { ERRNO } from "../../spec/index.ts"
+import { BPF_PROG_TYPE, ERRNO } from "../../spec/index.ts"
 import type { Environment } from "../environment.ts"
 import {
   type FormatWorld,
@@ -42,8 +42,15 @@ export function traceLine(environment: Environment, text: string): string {
   const seconds = String(microseconds / 1_000_000n).padStart(5)
   const fraction = String(microseconds % 1_000_000n).padStart(6, "0")
   const who = `${task.comm.padStart(16)}-${String(task.pid).padEnd(7)}`
-  const where = `[${String(cpu).padStart(3, "0")}] ...11 ${seconds}.${fraction}`
+  const where = `[${String(cpu).padStart(3, "0")}] ${stateOf(environment)} ${seconds}.${fraction}`
   return `${who} ${where}: bpf_trace_printk: ${utf8Text(bytesOf(text))}`
+}
+
+/** Interrupts, need to reschedule, interrupt context, preemption and migration depth, as on Linux. */
+function stateOf(environment: Environment): string {
+  if (environment.packet !== null) return "b..11"
+  const { type } = environment.program
+  return type === BPF_PROG_TYPE.BPF_PROG_TYPE_RAW_TRACEPOINT ? "...2." : "...11"
 }
 
 function bytesOf(text: string): Uint8Array {

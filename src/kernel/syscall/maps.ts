@@ -12,6 +12,7 @@ import {
   type MapCreateAttr,
   type MapElemAttr,
 } from "../../spec/index.ts"
+import { releaseTimers } from "../helpers/index.ts"
 import type { KernelTables } from "../kernel-tables.ts"
 import { validObjectName } from "../kernel-tables.ts"
 import * as batch from "../maps/batch.ts"
@@ -56,7 +57,12 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
   const slot = freeSlot(tables)
   const valueType = attr.btf_value_type_id ?? 0
   const fields = btf === null ? [] : valueFields(btf.value.btf, valueType)
-  const map = createMap(tables.state, { ...attr, map_name: name }, { index: slot, inner, fields })
+  // A timer goes with the value that it is in.
+  const release = fields.some((field) => field.kind === "timer")
+    ? (value: number) => releaseTimers(tables.state, value, attr.value_size)
+    : undefined
+  const options = { index: slot, inner, fields, release }
+  const map = createMap(tables.state, { ...attr, map_name: name }, options)
   if (typeof map === "number") return map
   btf?.get()
   const entry: MapEntry = {
