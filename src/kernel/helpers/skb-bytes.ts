@@ -3,7 +3,7 @@
  * net/core/utils.c).
  */
 
-import { BPF_CSUM_FLAG, BPF_CSUM_LEVEL, ERRNO } from "../../spec/index.ts"
+import { BPF_CSUM_FLAG, BPF_CSUM_LEVEL, BPF_PROG_TYPE, ERRNO } from "../../spec/index.ts"
 import {
   CHECKSUM_COMPLETE,
   CHECKSUM_NONE,
@@ -27,6 +27,11 @@ function loadBytes(machine: HelperMachine, skb: SkBuffer): number | undefined {
   const length = machine.low(4) >>> 0
   const target = machine.checkWrite(3, length)
   if (target < 0) return undefined
+  if (machine.environment.program.type === BPF_PROG_TYPE.BPF_PROG_TYPE_FLOW_DISSECTOR) {
+    // A test run dissects bytes without a socket buffer around them.
+    machine.space.u8.fill(0, target, target + length)
+    return -ERRNO.EFAULT
+  }
   return loadSkbBytes(machine, skb, { offset: machine.low(2) >>> 0, length, target })
 }
 

@@ -4,6 +4,8 @@ import { ERRNO, type ProgTestRunAttr, BPF_PROG_TYPE as PT } from "../../spec/ind
 import type { KernelState } from "../environment.ts"
 import type { Program } from "../programs/program.ts"
 import { testRunRawTracepoint, testRunSyscall, testRunTracing } from "./arguments.ts"
+import { testRunFlowDissector } from "./flow-dissector.ts"
+import { testRunSkLookup } from "./sk-lookup.ts"
 import { testRunSkb } from "./skb.ts"
 import { testRunXdp } from "./xdp.ts"
 
@@ -19,6 +21,8 @@ const testRuns: Readonly<Record<number, TestRun>> = {
   [PT.BPF_PROG_TYPE_LWT_OUT]: testRunSkb,
   [PT.BPF_PROG_TYPE_LWT_XMIT]: testRunSkb,
   [PT.BPF_PROG_TYPE_LWT_SEG6LOCAL]: testRunSkb,
+  [PT.BPF_PROG_TYPE_FLOW_DISSECTOR]: testRunFlowDissector,
+  [PT.BPF_PROG_TYPE_SK_LOOKUP]: testRunSkLookup,
   [PT.BPF_PROG_TYPE_RAW_TRACEPOINT]: testRunRawTracepoint,
   [PT.BPF_PROG_TYPE_TRACING]: testRunTracing,
   [PT.BPF_PROG_TYPE_SYSCALL]: testRunSyscall,

@@ -141,6 +141,29 @@ const programs: Readonly<Record<string, ProgramSpec>> = {
     flags: 0x10,
     text: "r2 = *(u32 *)(r1 + 0); r2 += 1; *(u32 *)(r1 + 4) = r2; r0 = r2; exit",
   },
+  dissector: {
+    type: "BPF_PROG_TYPE_FLOW_DISSECTOR",
+    attachType: 17,
+    text: `r2 = *(u64 *)(r1 + 144)
+           r3 = *(u32 *)(r1 + 76); r4 = *(u32 *)(r1 + 80)
+           r0 = *(u16 *)(r2 + 0); r5 = *(u16 *)(r2 + 10); r5 <<= 16; r0 += r5
+           *(u16 *)(r2 + 2) = 500; *(u16 *)(r2 + 0) = 3
+           *(u8 *)(r2 + 9) = 17; *(u32 *)(r2 + 16) = 77
+           r5 = r3; r5 += 16; if r5 > r4 goto end
+           r5 = *(u16 *)(r3 + 14); *(u16 *)(r2 + 12) = r5
+           end: exit`,
+  },
+  lookup: {
+    type: "BPF_PROG_TYPE_SK_LOOKUP",
+    attachType: 36,
+    text: `r0 = 1
+           r2 = *(u32 *)(r1 + 8); r3 = *(u32 *)(r1 + 12); r2 += r3
+           r3 = *(u32 *)(r1 + 16); r2 += r3; r3 = *(u32 *)(r1 + 20); r2 += r3
+           r3 = *(u16 *)(r1 + 36); r2 += r3; r3 = *(u32 *)(r1 + 40); r2 += r3
+           r3 = *(u32 *)(r1 + 56); r2 += r3
+           r3 = *(u32 *)(r1 + 60); r2 += r3; r3 = *(u32 *)(r1 + 64); r2 += r3
+           if r2 != 1000 goto end; r0 = 0; end: exit`,
+  },
   tracepoint: { type: "BPF_PROG_TYPE_TRACEPOINT", text: "r0 = 0; exit" },
   kprobe: { type: "BPF_PROG_TYPE_KPROBE", text: "r0 = 0; exit" },
   sockOps: { type: "BPF_PROG_TYPE_SOCK_OPS", text: "r0 = 1; exit" },
@@ -477,6 +500,96 @@ const cases: readonly (readonly [name: string, program: string, input: RunSpec])
   ["room for context", "syscall", { room: 0, context: new Uint8Array(8), contextRoom: 8 }],
   ["repeated", "syscall", { room: 0, context: new Uint8Array(8), repeat: 2 }],
   ["flags", "syscall", { room: 0, context: new Uint8Array(8), flags: 1 }],
+  // ---- flow dissector and sk_lookup ----------------------------------------------------------------
+  ["IPv4", "dissector", { data: udp4 }],
+  ["a short packet", "dissector", { data: frame(13) }],
+  ["only Ethernet", "dissector", { data: frame(14) }],
+  ["flags", "dissector", { data: udp4, context: context(56, [[48, 3]]), contextRoom: 56 }],
+  ["other fields", "dissector", { data: udp4, context: context(56, [[4, 1]]) }],
+  ["the last field", "dissector", { data: udp4, context: context(56, [[52, 1]]) }],
+  ["a page", "dissector", { data: frame(4096) }],
+  ["more than a page", "dissector", { data: frame(4097) }],
+  ["room too small", "dissector", { data: udp4, room: 20 }],
+  ["a CPU", "dissector", { data: udp4, cpu: 1 }],
+  ...(
+    [
+      [
+        "IPv4",
+        [
+          [8, 2],
+          [12, 6],
+          [16, 500],
+          [40, 300],
+          [60, 192],
+        ],
+      ],
+      [
+        "IPv4 that is dropped",
+        [
+          [8, 2],
+          [12, 6],
+          [16, 500],
+          [40, 300],
+          [36, 100],
+          [60, 92],
+        ],
+      ],
+      [
+        "IPv6 with IPv4 addresses",
+        [
+          [8, 10],
+          [12, 6],
+          [16, 500],
+          [40, 300],
+          [60, 184],
+        ],
+      ],
+      [
+        "IPv6 that is dropped",
+        [
+          [8, 10],
+          [12, 6],
+          [20, 500],
+          [56, 400],
+          [60, 84],
+        ],
+      ],
+      ["no family", []],
+      [
+        "a socket",
+        [
+          [0, 1],
+          [8, 2],
+        ],
+      ],
+      [
+        "a port too large",
+        [
+          [8, 2],
+          [60, 65536],
+        ],
+      ],
+      [
+        "an interface",
+        [
+          [8, 2],
+          [64, 1],
+        ],
+      ],
+      [
+        "a wide family",
+        [
+          [8, 0x10002],
+          [12, 0x10006],
+        ],
+      ],
+    ] as const
+  ).map(
+    ([name, fields]) =>
+      [name, "lookup", { room: 0, context: context(72, fields), contextRoom: 72 }] as const,
+  ),
+  ["no context", "lookup", { room: 0 }],
+  ["data", "lookup", { data: udp4, room: 0, context: context(72, [[8, 2]]) }],
   // ---- types that cannot be run ---------------------------------------------------------------------
   ["not supported", "tracepoint", { data: udp4 }],
   ["not supported", "kprobe", { data: udp4 }],
