@@ -94,7 +94,8 @@ export class LinuxKernel implements KernelInterface {
       return 0
     if (!("map_fd" in from) || typeof from.map_fd !== "number") return 0
     const sizes = this.sizesOf(from.map_fd)
-    if (typeof sizes === "number") return sizes
+    // No map: the kernel refuses the command before it touches a buffer, and says why.
+    if (typeof sizes === "number") return 0
     const count = "count" in from && typeof from.count === "number" ? from.count : 1
     const needs: readonly (readonly [string, number])[] = [
       ["key", sizes.key],
@@ -115,12 +116,15 @@ export class LinuxKernel implements KernelInterface {
   private sizesOf(fd: number): MapSizes | number {
     const known = this.sizes.get(fd)
     if (known !== undefined) return known
-    const info = new Uint8Array(80)
-    const result = this.bpf("OBJ_GET_INFO_BY_FD", { bpf_fd: fd, info })
-    if (result < 0) return result
-    const view = new DataView(info.buffer)
-    const type = view.getUint32(0, true)
-    const size = view.getUint32(12, true)
+    // The kernel says what is behind a descriptor only here; anything else than a map has no sizes.
+    const text = readText(`/proc/self/fdinfo/${fd}`) ?? ""
+    const field = (name: string): number | undefined => {
+      const match = text.match(new RegExp(`^${name}:\\s*(\\d+)`, "m"))
+      return match === null ? undefined : Number(match[1])
+    }
+    const type = field("map_type")
+    if (type === undefined) return -ERRNO.EINVAL
+    const size = field("value_size") ?? 0
     const value = FD_VALUED.includes(type)
       ? 4
       : PER_CPU.includes(type)
@@ -128,9 +132,9 @@ export class LinuxKernel implements KernelInterface {
         : size
     const sizes = {
       type,
-      key: view.getUint32(8, true),
+      key: field("key_size") ?? 0,
       value,
-      maxEntries: view.getUint32(16, true),
+      maxEntries: field("max_entries") ?? 0,
     }
     this.sizes.set(fd, sizes)
     return sizes

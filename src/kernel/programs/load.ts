@@ -84,6 +84,7 @@ function build(
     expectedAttachType: attr.expected_attach_type ?? 0,
     gplCompatible,
     attachTarget: target,
+    flags: attr.prog_flags ?? 0,
   })
   if (refusal !== null) return refusal
   const name = attr.prog_name ?? ""

@@ -15,6 +15,9 @@ import {
   validateProgram,
 } from "../../isa/index.ts"
 import {
+  BPF_ATTACH_TYPE,
+  BPF_PROG_FLAG,
+  BPF_PROG_TYPE,
   ERRNO,
   HELPERS,
   type HelperRefusal,
@@ -31,10 +34,14 @@ export interface Verification {
   readonly expectedAttachType: number
   readonly gplCompatible: boolean
   readonly attachTarget: string | null
+  /** `prog_flags`. */
+  readonly flags: number
 }
 
 /** Null when the program may run. */
 export function verifyProgram(kernel: KernelState, program: Verification): Refusal | null {
+  const misplaced = checkSleepable(program)
+  if (misplaced !== null) return misplaced
   const problem = validateProgram(program.insns)
   if (problem !== null) return { errno: ERRNO.EINVAL, message: problem.message, slot: problem.slot }
   for (let slot = 0; slot < program.insns.length / INSN_SIZE; slot++) {
@@ -50,6 +57,35 @@ export function verifyProgram(kernel: KernelState, program: Verification): Refus
     if (refusal !== null) return refusal
   }
   return null
+}
+
+/** Attach types of tracing programs that may sleep. */
+const SLEEPABLE_TRACING: readonly number[] = [
+  BPF_ATTACH_TYPE.BPF_TRACE_FENTRY,
+  BPF_ATTACH_TYPE.BPF_TRACE_FEXIT,
+  BPF_ATTACH_TYPE.BPF_MODIFY_RETURN,
+  BPF_ATTACH_TYPE.BPF_TRACE_ITER,
+]
+
+/** Source: linux v6.18 kernel/bpf/verifier.c check_attach_btf_id, can_be_sleepable. */
+function checkSleepable({ type, expectedAttachType, flags }: Verification): Refusal | null {
+  const sleepable = (flags & BPF_PROG_FLAG.BPF_F_SLEEPABLE) !== 0
+  if (type === BPF_PROG_TYPE.BPF_PROG_TYPE_SYSCALL)
+    return sleepable
+      ? null
+      : { errno: ERRNO.EINVAL, message: "Syscall programs can only be sleepable" }
+  const able =
+    type === BPF_PROG_TYPE.BPF_PROG_TYPE_TRACING
+      ? SLEEPABLE_TRACING.includes(expectedAttachType)
+      : type === BPF_PROG_TYPE.BPF_PROG_TYPE_LSM ||
+        type === BPF_PROG_TYPE.BPF_PROG_TYPE_KPROBE ||
+        type === BPF_PROG_TYPE.BPF_PROG_TYPE_STRUCT_OPS
+  if (!sleepable || able) return null
+  return {
+    errno: ERRNO.EINVAL,
+    message:
+      "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable",
+  }
 }
 
 /** What Linux's verifier says, before the helper's name. */

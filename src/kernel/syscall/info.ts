@@ -30,7 +30,7 @@ const LINE_INFO_SIZE = 16
 
 export function objGetInfoByFd(tables: KernelTables, attr: ObjGetInfoByFdAttr): number {
   const object = tables.fds.find(attr.bpf_fd)
-  if (object === undefined) return -ERRNO.EBADF
+  if (object === undefined) return -ERRNO.EBADFD
   const arrays = attr.arrays ?? {}
   let info: Uint8Array
   if (isKind(object, "program")) info = programInfo(tables, object.value, arrays)

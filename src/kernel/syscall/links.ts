@@ -121,7 +121,8 @@ function placeOf(tables: KernelTables, program: Program, attr: LinkCreateAttr): 
 
 function devicePlace(tables: KernelTables, attr: LinkCreateAttr, linkType: number): Place | number {
   const ifindex = attr.target_ifindex ?? 0
-  if (tables.state.device(ifindex) === undefined) return -ERRNO.ENODEV
+  if (tables.state.device(ifindex) === undefined)
+    return linkType === L.BPF_LINK_TYPE_XDP ? -ERRNO.EINVAL : -ERRNO.ENODEV
   return {
     linkType,
     key: hookKey.device(ifindex, attr.attach_type),

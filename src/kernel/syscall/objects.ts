@@ -25,8 +25,7 @@ const PINNABLE: readonly ObjectKind[] = ["map", "program", "link"]
 export function objPin(tables: KernelTables, attr: ObjPinAttr): number {
   if (attr.file_flags) return -ERRNO.EINVAL
   const object = tables.fds.find(attr.bpf_fd)
-  if (object === undefined) return -ERRNO.EBADF
-  if (!PINNABLE.includes(object.kind)) return -ERRNO.EINVAL
+  if (object === undefined || !PINNABLE.includes(object.kind)) return -ERRNO.EINVAL
   return tables.bpffs.pin(attr.pathname, object)
 }
 
