@@ -3,7 +3,7 @@
  * JMP_TAIL_CALL, kernel/bpf/helpers.c bpf_spin_lock, kernel/bpf/bpf_iter.c bpf_loop).
  */
 
-import { ERRNO } from "../../spec/index.ts"
+import { BPF_MAP_TYPE, ERRNO } from "../../spec/index.ts"
 import type { ReferenceMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 import { answers, faults, type HelperMachine, type HelperTable, mapArgument } from "./support.ts"
@@ -16,6 +16,10 @@ const MAX_TAIL_CALL_CNT = 33
 function tailCall(machine: HelperMachine): void {
   const map = mapArgument(machine, 2)
   if (map === undefined) return
+  if (map.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_PROG_ARRAY) {
+    machine.fail("the map of a tail call is no program array")
+    return
+  }
   const index = machine.low(3) >>> 0
   machine.setResult(-ERRNO.ENOENT)
   if (index >= map.maxEntries || machine.tailCalls >= MAX_TAIL_CALL_CNT) return

@@ -29,12 +29,15 @@ export type KfuncTable = Readonly<Record<string, Helper>>
 /** The map whose descriptor register `n` points to; raises a fault when it does not. */
 export function mapArgument(machine: HelperMachine, n: number): BpfMap | undefined {
   const { kernel } = machine.environment
-  const map =
-    machine.high(n) === (REGION_TAG | kernel.descriptorRegion)
-      ? kernel.mapAt(machine.low(n))
-      : undefined
-  if (map === undefined) machine.fail(`argument ${n} is no pointer to a map`)
-  return map
+  const address = machine.low(n)
+  const possible =
+    machine.high(n) === (REGION_TAG | kernel.descriptorRegion) &&
+    address > 0 &&
+    address + 4 <= machine.space.u8.length
+  const map = possible ? kernel.mapAt(address) : undefined
+  if (map?.address === address) return map
+  machine.fail(`argument ${n} is no pointer to a map`)
+  return undefined
 }
 
 /** A flags argument as 32 bits; one with higher bits becomes a value that no helper accepts. */

@@ -40,6 +40,8 @@ class LinearMemory implements KernelMemory, Backing {
   private readonly maximumBytes: number
   private readonly allocator: Allocator
   private readonly regions: RegionTable = new RegionTable()
+  /** Regions that reach beyond what memory there is: their end moves when memory grows. */
+  private readonly openRegions = new Set<number>()
 
   constructor(options: KernelMemoryOptions) {
     const pagesOf = (bytes: number) => Math.ceil(bytes / WASM_PAGE_SIZE)
@@ -84,11 +86,14 @@ class LinearMemory implements KernelMemory, Backing {
     this.i32 = new Int32Array(this.memory.buffer)
     this.view = new DataView(this.memory.buffer)
     this.allocator.extend(this.u8.length)
+    for (const region of this.openRegions) this.regionEnd[region] = this.u8.length
     return true
   }
 
   createRegion(start: number, end: number, flags: number): number {
-    const region = this.regions.create(start, end, flags)
+    const open = end > this.u8.length
+    const region = this.regions.create(start, open ? this.u8.length : end, flags)
+    if (open) this.openRegions.add(region)
     this.regionStart = this.regions.start
     this.regionEnd = this.regions.end
     this.regionFlags = this.regions.flags
@@ -100,6 +105,7 @@ class LinearMemory implements KernelMemory, Backing {
   }
 
   destroyRegion(region: number): void {
+    this.openRegions.delete(region)
     this.regions.destroy(region)
   }
 
