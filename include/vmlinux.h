@@ -74,6 +74,48 @@ enum {
 
 /* --- eBPF. --- */
 
+enum bpf_cmd {
+	BPF_MAP_CREATE = 0,
+	BPF_MAP_LOOKUP_ELEM = 1,
+	BPF_MAP_UPDATE_ELEM = 2,
+	BPF_MAP_DELETE_ELEM = 3,
+	BPF_MAP_GET_NEXT_KEY = 4,
+	BPF_PROG_LOAD = 5,
+	BPF_OBJ_PIN = 6,
+	BPF_OBJ_GET = 7,
+	BPF_PROG_ATTACH = 8,
+	BPF_PROG_DETACH = 9,
+	BPF_PROG_TEST_RUN = 10,
+	BPF_PROG_GET_NEXT_ID = 11,
+	BPF_MAP_GET_NEXT_ID = 12,
+	BPF_PROG_GET_FD_BY_ID = 13,
+	BPF_MAP_GET_FD_BY_ID = 14,
+	BPF_OBJ_GET_INFO_BY_FD = 15,
+	BPF_PROG_QUERY = 16,
+	BPF_RAW_TRACEPOINT_OPEN = 17,
+	BPF_BTF_LOAD = 18,
+	BPF_BTF_GET_FD_BY_ID = 19,
+	BPF_TASK_FD_QUERY = 20,
+	BPF_MAP_LOOKUP_AND_DELETE_ELEM = 21,
+	BPF_MAP_FREEZE = 22,
+	BPF_BTF_GET_NEXT_ID = 23,
+	BPF_MAP_LOOKUP_BATCH = 24,
+	BPF_MAP_LOOKUP_AND_DELETE_BATCH = 25,
+	BPF_MAP_UPDATE_BATCH = 26,
+	BPF_MAP_DELETE_BATCH = 27,
+	BPF_LINK_CREATE = 28,
+	BPF_LINK_UPDATE = 29,
+	BPF_LINK_GET_FD_BY_ID = 30,
+	BPF_LINK_GET_NEXT_ID = 31,
+	BPF_ENABLE_STATS = 32,
+	BPF_ITER_CREATE = 33,
+	BPF_LINK_DETACH = 34,
+	BPF_PROG_BIND_MAP = 35,
+	BPF_TOKEN_CREATE = 36,
+	BPF_PROG_STREAM_READ_BY_FD = 37,
+	__MAX_BPF_CMD = 38,
+};
+
 enum bpf_map_type {
 	BPF_MAP_TYPE_UNSPEC = 0,
 	BPF_MAP_TYPE_HASH = 1,
@@ -1309,6 +1351,289 @@ struct bpf_raw_tracepoint_args {
 	__u64 args[0];
 };
 
+union bpf_attr {
+	struct {
+		__u32 map_type;
+		__u32 key_size;
+		__u32 value_size;
+		__u32 max_entries;
+		__u32 map_flags;
+		__u32 inner_map_fd;
+		__u32 numa_node;
+		char map_name[16];
+		__u32 map_ifindex;
+		__u32 btf_fd;
+		__u32 btf_key_type_id;
+		__u32 btf_value_type_id;
+		__u32 btf_vmlinux_value_type_id;
+		__u64 map_extra __attribute__((aligned(8)));
+		__s32 value_type_btf_obj_fd;
+		__s32 map_token_fd;
+		__u64 excl_prog_hash __attribute__((aligned(8)));
+		__u32 excl_prog_hash_size;
+	};
+	struct {
+		__u32 map_fd;
+		__u64 key __attribute__((aligned(8)));
+		union {
+			__u64 value __attribute__((aligned(8)));
+			__u64 next_key __attribute__((aligned(8)));
+		};
+		__u64 flags __attribute__((aligned(8)));
+	};
+	struct {
+		__u64 in_batch __attribute__((aligned(8)));
+		__u64 out_batch __attribute__((aligned(8)));
+		__u64 keys __attribute__((aligned(8)));
+		__u64 values __attribute__((aligned(8)));
+		__u32 count;
+		__u32 map_fd;
+		__u64 elem_flags __attribute__((aligned(8)));
+		__u64 flags __attribute__((aligned(8)));
+	} batch;
+	struct {
+		__u32 prog_type;
+		__u32 insn_cnt;
+		__u64 insns __attribute__((aligned(8)));
+		__u64 license __attribute__((aligned(8)));
+		__u32 log_level;
+		__u32 log_size;
+		__u64 log_buf __attribute__((aligned(8)));
+		__u32 kern_version;
+		__u32 prog_flags;
+		char prog_name[16];
+		__u32 prog_ifindex;
+		__u32 expected_attach_type;
+		__u32 prog_btf_fd;
+		__u32 func_info_rec_size;
+		__u64 func_info __attribute__((aligned(8)));
+		__u32 func_info_cnt;
+		__u32 line_info_rec_size;
+		__u64 line_info __attribute__((aligned(8)));
+		__u32 line_info_cnt;
+		__u32 attach_btf_id;
+		union {
+			__u32 attach_prog_fd;
+			__u32 attach_btf_obj_fd;
+		};
+		__u32 core_relo_cnt;
+		__u64 fd_array __attribute__((aligned(8)));
+		__u64 core_relos __attribute__((aligned(8)));
+		__u32 core_relo_rec_size;
+		__u32 log_true_size;
+		__s32 prog_token_fd;
+		__u32 fd_array_cnt;
+		__u64 signature __attribute__((aligned(8)));
+		__u32 signature_size;
+		__s32 keyring_id;
+	};
+	struct {
+		__u64 pathname __attribute__((aligned(8)));
+		__u32 bpf_fd;
+		__u32 file_flags;
+		__s32 path_fd;
+	};
+	struct {
+		union {
+			__u32 target_fd;
+			__u32 target_ifindex;
+		};
+		__u32 attach_bpf_fd;
+		__u32 attach_type;
+		__u32 attach_flags;
+		__u32 replace_bpf_fd;
+		union {
+			__u32 relative_fd;
+			__u32 relative_id;
+		};
+		__u64 expected_revision __attribute__((aligned(8)));
+	};
+	struct {
+		__u32 prog_fd;
+		__u32 retval;
+		__u32 data_size_in;
+		__u32 data_size_out;
+		__u64 data_in __attribute__((aligned(8)));
+		__u64 data_out __attribute__((aligned(8)));
+		__u32 repeat;
+		__u32 duration;
+		__u32 ctx_size_in;
+		__u32 ctx_size_out;
+		__u64 ctx_in __attribute__((aligned(8)));
+		__u64 ctx_out __attribute__((aligned(8)));
+		__u32 flags;
+		__u32 cpu;
+		__u32 batch_size;
+	} test;
+	struct {
+		union {
+			__u32 start_id;
+			__u32 prog_id;
+			__u32 map_id;
+			__u32 btf_id;
+			__u32 link_id;
+		};
+		__u32 next_id;
+		__u32 open_flags;
+		__s32 fd_by_id_token_fd;
+	};
+	struct {
+		__u32 bpf_fd;
+		__u32 info_len;
+		__u64 info __attribute__((aligned(8)));
+	} info;
+	struct {
+		union {
+			__u32 target_fd;
+			__u32 target_ifindex;
+		};
+		__u32 attach_type;
+		__u32 query_flags;
+		__u32 attach_flags;
+		__u64 prog_ids __attribute__((aligned(8)));
+		union {
+			__u32 prog_cnt;
+			__u32 count;
+		};
+		__u64 prog_attach_flags __attribute__((aligned(8)));
+		__u64 link_ids __attribute__((aligned(8)));
+		__u64 link_attach_flags __attribute__((aligned(8)));
+		__u64 revision __attribute__((aligned(8)));
+	} query;
+	struct {
+		__u64 name __attribute__((aligned(8)));
+		__u32 prog_fd;
+		__u64 cookie __attribute__((aligned(8)));
+	} raw_tracepoint;
+	struct {
+		__u64 btf __attribute__((aligned(8)));
+		__u64 btf_log_buf __attribute__((aligned(8)));
+		__u32 btf_size;
+		__u32 btf_log_size;
+		__u32 btf_log_level;
+		__u32 btf_log_true_size;
+		__u32 btf_flags;
+		__s32 btf_token_fd;
+	};
+	struct {
+		__u32 pid;
+		__u32 fd;
+		__u32 flags;
+		__u32 buf_len;
+		__u64 buf __attribute__((aligned(8)));
+		__u32 prog_id;
+		__u32 fd_type;
+		__u64 probe_offset __attribute__((aligned(8)));
+		__u64 probe_addr __attribute__((aligned(8)));
+	} task_fd_query;
+	struct {
+		union {
+			__u32 prog_fd;
+			__u32 map_fd;
+		};
+		union {
+			__u32 target_fd;
+			__u32 target_ifindex;
+		};
+		__u32 attach_type;
+		__u32 flags;
+		union {
+			__u32 target_btf_id;
+			struct {
+				__u64 iter_info __attribute__((aligned(8)));
+				__u32 iter_info_len;
+			};
+			struct {
+				__u64 bpf_cookie __attribute__((aligned(8)));
+			} perf_event;
+			struct {
+				__u32 flags;
+				__u32 cnt;
+				__u64 syms __attribute__((aligned(8)));
+				__u64 addrs __attribute__((aligned(8)));
+				__u64 cookies __attribute__((aligned(8)));
+			} kprobe_multi;
+			struct {
+				__u32 target_btf_id;
+				__u64 cookie __attribute__((aligned(8)));
+			} tracing;
+			struct {
+				__u32 pf;
+				__u32 hooknum;
+				__s32 priority;
+				__u32 flags;
+			} netfilter;
+			struct {
+				union {
+					__u32 relative_fd;
+					__u32 relative_id;
+				};
+				__u64 expected_revision __attribute__((aligned(8)));
+			} tcx;
+			struct {
+				__u64 path __attribute__((aligned(8)));
+				__u64 offsets __attribute__((aligned(8)));
+				__u64 ref_ctr_offsets __attribute__((aligned(8)));
+				__u64 cookies __attribute__((aligned(8)));
+				__u32 cnt;
+				__u32 flags;
+				__u32 pid;
+			} uprobe_multi;
+			struct {
+				union {
+					__u32 relative_fd;
+					__u32 relative_id;
+				};
+				__u64 expected_revision __attribute__((aligned(8)));
+			} netkit;
+			struct {
+				union {
+					__u32 relative_fd;
+					__u32 relative_id;
+				};
+				__u64 expected_revision __attribute__((aligned(8)));
+			} cgroup;
+		};
+	} link_create;
+	struct {
+		__u32 link_fd;
+		union {
+			__u32 new_prog_fd;
+			__u32 new_map_fd;
+		};
+		__u32 flags;
+		union {
+			__u32 old_prog_fd;
+			__u32 old_map_fd;
+		};
+	} link_update;
+	struct {
+		__u32 link_fd;
+	} link_detach;
+	struct {
+		__u32 type;
+	} enable_stats;
+	struct {
+		__u32 link_fd;
+		__u32 flags;
+	} iter_create;
+	struct {
+		__u32 prog_fd;
+		__u32 map_fd;
+		__u32 flags;
+	} prog_bind_map;
+	struct {
+		__u32 flags;
+		__u32 bpffs_fd;
+	} token_create;
+	struct {
+		__u64 stream_buf __attribute__((aligned(8)));
+		__u32 stream_buf_len;
+		__u32 stream_id;
+		__u32 prog_fd;
+	} prog_stream_read;
+} __attribute__((aligned(8)));
+
 /* --- Packets and addresses. --- */
 
 typedef unsigned short __kernel_sa_family_t;
@@ -1629,14 +1954,20 @@ struct file_operations;
 struct group_info;
 struct inode_operations;
 struct io_context;
-struct module;
+struct io_kiocb;
+struct kprobe;
+struct netlink_ext_ack;
 struct netlink_sock;
+struct perf_branch_stack;
 struct proto_ops;
 struct sighand_struct;
+struct softirq_action;
 struct ucounts;
 union tcp_cc_info;
 struct thread_info;
+struct load_weight;
 struct sched_entity;
+struct thread_struct;
 struct task_struct;
 struct cred;
 struct user_struct;
@@ -1701,10 +2032,14 @@ struct napi_struct;
 struct nf_hook_state;
 struct request;
 struct request_queue;
+struct elevator_queue;
+struct elevator_type;
+struct irqaction;
 struct gendisk;
 struct block_device;
 struct bvec_iter;
 struct bio;
+struct cfs_rq;
 struct rq;
 struct kmem_cache;
 struct seq_file;
@@ -1791,8 +2126,225 @@ struct timespec64;
 struct list_head;
 struct hlist_node;
 struct hlist_head;
+struct kiocb;
+struct oom_control;
+struct open_how;
+struct nlmsghdr;
+struct filename;
+struct mem_cgroup;
+struct ctl_table;
+struct kobject;
+struct device;
+struct module;
+struct page;
+struct folio;
+struct linux_dirent64;
+struct request_sock;
+struct inet_request_sock;
+struct tcp_request_sock;
+struct perf_branch_entry;
+struct perf_sample_data;
+struct perf_event;
+struct pmu;
+struct blk_plug;
+struct trace_event_raw_bpf_trace_printk;
+struct trace_event_raw_fib_table_lookup;
+struct trace_event_raw_neigh_update;
+struct trace_event_raw_cpu_idle_miss;
+struct trace_event_raw_mm_filemap_op_page_cache;
+struct trace_event_raw_sched_pi_setprio;
+struct trace_event_raw_sched_process_hang;
+struct trace_event_raw_x86_irq_vector;
+struct trace_event_raw_contention_begin;
+struct trace_event_raw_contention_end;
+struct trace_event_raw_percpu_alloc_percpu;
+struct trace_event_raw_percpu_free_percpu;
+struct trace_event_raw_mm_compaction_begin;
 struct rb_node;
 
+enum zone_stat_item {
+	NR_FREE_PAGES = 0,
+	NR_FREE_PAGES_BLOCKS = 1,
+	NR_ZONE_LRU_BASE = 2,
+	NR_ZONE_INACTIVE_ANON = 2,
+	NR_ZONE_ACTIVE_ANON = 3,
+	NR_ZONE_INACTIVE_FILE = 4,
+	NR_ZONE_ACTIVE_FILE = 5,
+	NR_ZONE_UNEVICTABLE = 6,
+	NR_ZONE_WRITE_PENDING = 7,
+	NR_MLOCK = 8,
+	NR_ZSPAGES = 9,
+	NR_FREE_CMA_PAGES = 10,
+	NR_VM_ZONE_STAT_ITEMS = 11,
+};
+enum req_op {
+	REQ_OP_READ = 0,
+	REQ_OP_WRITE = 1,
+	REQ_OP_FLUSH = 2,
+	REQ_OP_DISCARD = 3,
+	REQ_OP_SECURE_ERASE = 5,
+	REQ_OP_ZONE_APPEND = 7,
+	REQ_OP_WRITE_ZEROES = 9,
+	REQ_OP_ZONE_OPEN = 11,
+	REQ_OP_ZONE_CLOSE = 13,
+	REQ_OP_ZONE_FINISH = 15,
+	REQ_OP_ZONE_RESET = 17,
+	REQ_OP_ZONE_RESET_ALL = 19,
+	REQ_OP_DRV_IN = 34,
+	REQ_OP_DRV_OUT = 35,
+	REQ_OP_LAST = 36,
+};
+enum req_flag_bits {
+	__REQ_FAILFAST_DEV = 8,
+	__REQ_FAILFAST_TRANSPORT = 9,
+	__REQ_FAILFAST_DRIVER = 10,
+	__REQ_SYNC = 11,
+	__REQ_META = 12,
+	__REQ_PRIO = 13,
+	__REQ_NOMERGE = 14,
+	__REQ_IDLE = 15,
+	__REQ_INTEGRITY = 16,
+	__REQ_FUA = 17,
+	__REQ_PREFLUSH = 18,
+	__REQ_RAHEAD = 19,
+	__REQ_BACKGROUND = 20,
+	__REQ_NOWAIT = 21,
+	__REQ_POLLED = 22,
+	__REQ_ALLOC_CACHE = 23,
+	__REQ_SWAP = 24,
+	__REQ_DRV = 25,
+	__REQ_FS_PRIVATE = 26,
+	__REQ_ATOMIC = 27,
+	__REQ_P2PDMA = 28,
+	__REQ_NOUNMAP = 29,
+	__REQ_NR_BITS = 30,
+};
+enum pid_type {
+	PIDTYPE_PID = 0,
+	PIDTYPE_TGID = 1,
+	PIDTYPE_PGID = 2,
+	PIDTYPE_SID = 3,
+	PIDTYPE_MAX = 4,
+};
+enum nf_inet_hooks {
+	NF_INET_PRE_ROUTING = 0,
+	NF_INET_LOCAL_IN = 1,
+	NF_INET_FORWARD = 2,
+	NF_INET_LOCAL_OUT = 3,
+	NF_INET_POST_ROUTING = 4,
+	NF_INET_NUMHOOKS = 5,
+	NF_INET_INGRESS = 5,
+};
+enum sock_type {
+	SOCK_STREAM = 1,
+	SOCK_DGRAM = 2,
+	SOCK_RAW = 3,
+	SOCK_RDM = 4,
+	SOCK_SEQPACKET = 5,
+	SOCK_DCCP = 6,
+	SOCK_PACKET = 10,
+};
+enum tcp_ca_state {
+	TCP_CA_Open = 0,
+	TCP_CA_Disorder = 1,
+	TCP_CA_CWR = 2,
+	TCP_CA_Recovery = 3,
+	TCP_CA_Loss = 4,
+};
+enum xdp_rss_hash_type {
+	XDP_RSS_L3_IPV4 = 1,
+	XDP_RSS_L3_IPV6 = 2,
+	XDP_RSS_L3_DYNHDR = 4,
+	XDP_RSS_L4 = 8,
+	XDP_RSS_L4_TCP = 16,
+	XDP_RSS_L4_UDP = 32,
+	XDP_RSS_L4_SCTP = 64,
+	XDP_RSS_L4_IPSEC = 128,
+	XDP_RSS_L4_ICMP = 256,
+	XDP_RSS_TYPE_NONE = 0,
+	XDP_RSS_TYPE_L2 = 0,
+	XDP_RSS_TYPE_L3_IPV4 = 1,
+	XDP_RSS_TYPE_L3_IPV6 = 2,
+	XDP_RSS_TYPE_L3_IPV4_OPT = 5,
+	XDP_RSS_TYPE_L3_IPV6_EX = 6,
+	XDP_RSS_TYPE_L4_ANY = 8,
+	XDP_RSS_TYPE_L4_IPV4_TCP = 25,
+	XDP_RSS_TYPE_L4_IPV4_UDP = 41,
+	XDP_RSS_TYPE_L4_IPV4_SCTP = 73,
+	XDP_RSS_TYPE_L4_IPV4_IPSEC = 137,
+	XDP_RSS_TYPE_L4_IPV4_ICMP = 265,
+	XDP_RSS_TYPE_L4_IPV6_TCP = 26,
+	XDP_RSS_TYPE_L4_IPV6_UDP = 42,
+	XDP_RSS_TYPE_L4_IPV6_SCTP = 74,
+	XDP_RSS_TYPE_L4_IPV6_IPSEC = 138,
+	XDP_RSS_TYPE_L4_IPV6_ICMP = 266,
+	XDP_RSS_TYPE_L4_IPV6_TCP_EX = 30,
+	XDP_RSS_TYPE_L4_IPV6_UDP_EX = 46,
+	XDP_RSS_TYPE_L4_IPV6_SCTP_EX = 78,
+};
+enum nf_nat_manip_type {
+	NF_NAT_MANIP_SRC = 0,
+	NF_NAT_MANIP_DST = 1,
+};
+enum cpu_usage_stat {
+	CPUTIME_USER = 0,
+	CPUTIME_NICE = 1,
+	CPUTIME_SYSTEM = 2,
+	CPUTIME_SOFTIRQ = 3,
+	CPUTIME_IRQ = 4,
+	CPUTIME_IDLE = 5,
+	CPUTIME_IOWAIT = 6,
+	CPUTIME_STEAL = 7,
+	CPUTIME_GUEST = 8,
+	CPUTIME_GUEST_NICE = 9,
+	NR_STATS = 10,
+};
+enum lockdown_reason {
+	LOCKDOWN_NONE = 0,
+	LOCKDOWN_MODULE_SIGNATURE = 1,
+	LOCKDOWN_DEV_MEM = 2,
+	LOCKDOWN_EFI_TEST = 3,
+	LOCKDOWN_KEXEC = 4,
+	LOCKDOWN_HIBERNATION = 5,
+	LOCKDOWN_PCI_ACCESS = 6,
+	LOCKDOWN_IOPORT = 7,
+	LOCKDOWN_MSR = 8,
+	LOCKDOWN_ACPI_TABLES = 9,
+	LOCKDOWN_DEVICE_TREE = 10,
+	LOCKDOWN_PCMCIA_CIS = 11,
+	LOCKDOWN_TIOCSSERIAL = 12,
+	LOCKDOWN_MODULE_PARAMETERS = 13,
+	LOCKDOWN_MMIOTRACE = 14,
+	LOCKDOWN_DEBUGFS = 15,
+	LOCKDOWN_XMON_WR = 16,
+	LOCKDOWN_BPF_WRITE_USER = 17,
+	LOCKDOWN_DBG_WRITE_KERNEL = 18,
+	LOCKDOWN_RTAS_ERROR_INJECTION = 19,
+	LOCKDOWN_XEN_USER_ACTIONS = 20,
+	LOCKDOWN_INTEGRITY_MAX = 21,
+	LOCKDOWN_KCORE = 22,
+	LOCKDOWN_KPROBES = 23,
+	LOCKDOWN_BPF_READ_KERNEL = 24,
+	LOCKDOWN_DBG_READ_KERNEL = 25,
+	LOCKDOWN_PERF = 26,
+	LOCKDOWN_TRACEFS = 27,
+	LOCKDOWN_XMON_RW = 28,
+	LOCKDOWN_XFRM_SECRET = 29,
+	LOCKDOWN_CONFIDENTIALITY_MAX = 30,
+};
+enum migrate_reason {
+	MR_COMPACTION = 0,
+	MR_MEMORY_FAILURE = 1,
+	MR_MEMORY_HOTPLUG = 2,
+	MR_SYSCALL = 3,
+	MR_MEMPOLICY_MBIND = 4,
+	MR_NUMA_MISPLACED = 5,
+	MR_CONTIG_RANGE = 6,
+	MR_LONGTERM_PIN = 7,
+	MR_DEMOTION = 8,
+	MR_DAMON = 9,
+	MR_TYPES = 10,
+};
 enum tcp_ca_event {
 	CA_EVENT_TX_START = 0,
 	CA_EVENT_CWND_RESTART = 1,
@@ -1800,6 +2352,11 @@ enum tcp_ca_event {
 	CA_EVENT_LOSS = 3,
 	CA_EVENT_ECN_NO_CE = 4,
 	CA_EVENT_ECN_IS_CE = 5,
+};
+enum irqreturn {
+	IRQ_NONE = 0,
+	IRQ_HANDLED = 1,
+	IRQ_WAKE_THREAD = 2,
 };
 enum sk_rst_reason {
 	SK_RST_REASON_NOT_SPECIFIED = 0,
@@ -1977,16 +2534,56 @@ enum hrtimer_mode {
 	HRTIMER_MODE_ABS_PINNED_HARD = 10,
 	HRTIMER_MODE_REL_PINNED_HARD = 11,
 };
+enum module_state {
+	MODULE_STATE_LIVE = 0,
+	MODULE_STATE_COMING = 1,
+	MODULE_STATE_GOING = 2,
+	MODULE_STATE_UNFORMED = 3,
+};
+enum perf_event_state {
+	PERF_EVENT_STATE_DEAD = -5,
+	PERF_EVENT_STATE_REVOKED = -4,
+	PERF_EVENT_STATE_EXIT = -3,
+	PERF_EVENT_STATE_ERROR = -2,
+	PERF_EVENT_STATE_OFF = -1,
+	PERF_EVENT_STATE_INACTIVE = 0,
+	PERF_EVENT_STATE_ACTIVE = 1,
+};
 
-typedef int __kernel_pid_t;
-typedef __kernel_pid_t pid_t;
+enum {
+	HI_SOFTIRQ = 0,
+	TIMER_SOFTIRQ = 1,
+	NET_TX_SOFTIRQ = 2,
+	NET_RX_SOFTIRQ = 3,
+	BLOCK_SOFTIRQ = 4,
+	IRQ_POLL_SOFTIRQ = 5,
+	TASKLET_SOFTIRQ = 6,
+	SCHED_SOFTIRQ = 7,
+	HRTIMER_SOFTIRQ = 8,
+	RCU_SOFTIRQ = 9,
+	NR_SOFTIRQS = 10,
+};
+
+typedef unsigned int gfp_t;
+typedef int kprobe_opcode_t;
+typedef __kernel_sa_family_t sa_family_t;
+typedef unsigned long __kernel_ulong_t;
+typedef __kernel_ulong_t __kernel_size_t;
 typedef unsigned int __kernel_uid32_t;
 typedef __kernel_uid32_t uid_t;
+typedef unsigned int __kernel_gid32_t;
+typedef __kernel_gid32_t gid_t;
+typedef int __kernel_pid_t;
+typedef __kernel_pid_t pid_t;
+typedef u32 __kernel_dev_t;
+typedef __kernel_dev_t dev_t;
+typedef unsigned int __kernel_mode_t;
+typedef __kernel_mode_t mode_t;
+typedef int __kernel_clockid_t;
+typedef __kernel_clockid_t clockid_t;
 typedef struct {
 	uid_t val;
 } kuid_t;
-typedef unsigned int __kernel_gid32_t;
-typedef __kernel_gid32_t gid_t;
 typedef struct {
 	gid_t val;
 } kgid_t;
@@ -1997,8 +2594,6 @@ typedef unsigned int fmode_t;
 typedef long long __kernel_loff_t;
 typedef __kernel_loff_t loff_t;
 typedef unsigned short umode_t;
-typedef u32 __kernel_dev_t;
-typedef __kernel_dev_t dev_t;
 typedef struct {
 	__u8 b[16];
 } uuid_t;
@@ -2016,16 +2611,18 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 typedef int socket_state;
-typedef __kernel_sa_family_t sa_family_t;
-typedef unsigned long __kernel_ulong_t;
-typedef __kernel_ulong_t __kernel_size_t;
 typedef s64 ktime_t;
 typedef unsigned int sk_buff_data_t;
 typedef __u32 blk_opf_t;
 typedef __u32 req_flags_t;
 typedef u64 sector_t;
+typedef enum irqreturn irqreturn_t;
+typedef irqreturn_t (*irq_handler_t)(int, void *);
 typedef u8 blk_status_t;
 typedef __s64 time64_t;
+typedef struct {
+	unsigned long f;
+} memdesc_flags_t;
 
 struct thread_info {
 	unsigned long flags;
@@ -2034,7 +2631,13 @@ struct thread_info {
 	u32 cpu;
 };
 
+struct load_weight {
+	unsigned long weight;
+	u32 inv_weight;
+};
+
 struct sched_entity {
+	struct load_weight load;
 	unsigned char on_rq;
 	u64 exec_start;
 	u64 sum_exec_runtime;
@@ -2042,6 +2645,13 @@ struct sched_entity {
 	union {
 
 	};
+	struct cfs_rq *cfs_rq;
+};
+
+struct thread_struct {
+	unsigned long sp;
+	unsigned long fsbase;
+	unsigned long gsbase;
 };
 
 struct task_struct {
@@ -2095,6 +2705,7 @@ struct task_struct {
 	u64 self_exec_id;
 	struct io_context *io_context;
 	struct css_set *cgroups;
+	struct thread_struct thread;
 };
 
 struct cred {
@@ -2851,7 +3462,23 @@ struct request {
 };
 
 struct request_queue {
+	struct elevator_queue *elevator;
 	struct gendisk *disk;
+};
+
+struct elevator_queue {
+	struct elevator_type *type;
+};
+
+struct elevator_type {
+	const char *elevator_name;
+};
+
+struct irqaction {
+	irq_handler_t handler;
+	unsigned int irq;
+	unsigned int flags;
+	const char *name;
 };
 
 struct gendisk {
@@ -2888,9 +3515,17 @@ struct bio {
 	};
 };
 
+struct cfs_rq {
+	struct load_weight load;
+	unsigned int nr_queued;
+	unsigned int h_nr_queued;
+	struct rq *rq;
+};
+
 struct rq {
 	unsigned int nr_running;
 	u64 nr_switches;
+	struct cfs_rq cfs;
 	union {
 		struct task_struct *curr;
 	};
@@ -3711,6 +4346,332 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
+struct kiocb {
+	struct file *ki_filp;
+	loff_t ki_pos;
+	int ki_flags;
+	union {
+
+	};
+};
+
+struct oom_control {
+	struct mem_cgroup *memcg;
+	const gfp_t gfp_mask;
+	const int order;
+	unsigned long totalpages;
+	struct task_struct *chosen;
+	long chosen_points;
+};
+
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+struct nlmsghdr {
+	__u32 nlmsg_len;
+	__u16 nlmsg_type;
+	__u16 nlmsg_flags;
+	__u32 nlmsg_seq;
+	__u32 nlmsg_pid;
+};
+
+struct filename {
+	const char *name;
+	const char *uptr;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	union {
+
+	};
+};
+
+struct ctl_table {
+	const char *procname;
+	int maxlen;
+	umode_t mode;
+};
+
+struct kobject {
+	const char *name;
+	struct kobject *parent;
+};
+
+struct device {
+	struct kobject kobj;
+};
+
+struct module {
+	enum module_state state;
+	char name[56];
+};
+
+struct page {
+	memdesc_flags_t flags;
+	union {
+		struct {
+			union {
+
+			};
+			union {
+
+			};
+		};
+		struct {
+
+		};
+		struct {
+
+		};
+		struct {
+
+		};
+	};
+	union {
+
+	};
+};
+
+struct folio {
+	union {
+		struct {
+			union {
+				struct {
+
+				};
+			};
+			union {
+
+			};
+			union {
+
+			};
+		};
+		struct page page;
+	};
+	union {
+		struct {
+			union {
+				struct {
+					union {
+
+					};
+				};
+			};
+		};
+	};
+	union {
+		struct {
+
+		};
+	};
+	union {
+		struct {
+
+		};
+	};
+};
+
+struct linux_dirent64 {
+	u64 d_ino;
+	s64 d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+	union {
+		struct {
+
+		};
+	};
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+};
+
+struct perf_branch_entry {
+	__u64 from;
+	__u64 to;
+	__u64 mispred : 1;
+	__u64 predicted : 1;
+	__u64 in_tx : 1;
+	__u64 abort : 1;
+	__u64 cycles : 16;
+	__u64 type : 4;
+	__u64 spec : 2;
+	__u64 new_type : 4;
+	__u64 priv : 3;
+	__u64 reserved : 31;
+};
+
+struct perf_sample_data {
+	u64 period;
+	u64 addr;
+};
+
+struct perf_event {
+	struct pmu *pmu;
+	enum perf_event_state state;
+	int cpu;
+};
+
+struct pmu {
+	const char *name;
+	int type;
+};
+
+struct blk_plug {
+	u64 cur_ktime;
+};
+
+struct trace_event_raw_bpf_trace_printk {
+	struct trace_entry ent;
+	u32 __data_loc_bpf_string;
+	char __data[];
+};
+
+struct trace_event_raw_fib_table_lookup {
+	struct trace_entry ent;
+	u32 tb_id;
+	int err;
+	int oif;
+	int iif;
+	u8 proto;
+	__u8 tos;
+	__u8 scope;
+	__u8 flags;
+	__u8 src[4];
+	__u8 dst[4];
+	__u8 gw4[4];
+	__u8 gw6[16];
+	u16 sport;
+	u16 dport;
+	char name[16];
+	char __data[];
+};
+
+struct trace_event_raw_neigh_update {
+	struct trace_entry ent;
+	u32 family;
+	u32 __data_loc_dev;
+	u8 lladdr[32];
+	u8 lladdr_len;
+	u8 flags;
+	u8 nud_state;
+	u8 type;
+	u8 dead;
+	int refcnt;
+	__u8 primary_key4[4];
+	__u8 primary_key6[16];
+	unsigned long confirmed;
+	unsigned long updated;
+	unsigned long used;
+	u8 new_lladdr[32];
+	u8 new_state;
+	u32 update_flags;
+	u32 pid;
+	char __data[];
+};
+
+struct trace_event_raw_cpu_idle_miss {
+	struct trace_entry ent;
+	u32 cpu_id;
+	u32 state;
+	bool below;
+	char __data[];
+};
+
+struct trace_event_raw_mm_filemap_op_page_cache {
+	struct trace_entry ent;
+	unsigned long pfn;
+	unsigned long i_ino;
+	unsigned long index;
+	dev_t s_dev;
+	unsigned char order;
+	char __data[];
+};
+
+struct trace_event_raw_sched_pi_setprio {
+	struct trace_entry ent;
+	u32 __data_loc_comm;
+	pid_t pid;
+	int oldprio;
+	int newprio;
+	char __data[];
+};
+
+struct trace_event_raw_sched_process_hang {
+	struct trace_entry ent;
+	u32 __data_loc_comm;
+	pid_t pid;
+	char __data[];
+};
+
+struct trace_event_raw_x86_irq_vector {
+	struct trace_entry ent;
+	int vector;
+	char __data[];
+};
+
+struct trace_event_raw_contention_begin {
+	struct trace_entry ent;
+	void *lock_addr;
+	unsigned int flags;
+	char __data[];
+};
+
+struct trace_event_raw_contention_end {
+	struct trace_entry ent;
+	void *lock_addr;
+	int ret;
+	char __data[];
+};
+
+struct trace_event_raw_percpu_alloc_percpu {
+	struct trace_entry ent;
+	unsigned long call_site;
+	bool reserved;
+	bool is_atomic;
+	size_t size;
+	size_t align;
+	void *base_addr;
+	int off;
+	void *ptr;
+	size_t bytes_alloc;
+	unsigned long gfp_flags;
+	char __data[];
+};
+
+struct trace_event_raw_percpu_free_percpu {
+	struct trace_entry ent;
+	void *base_addr;
+	int off;
+	void *ptr;
+	char __data[];
+};
+
+struct trace_event_raw_mm_compaction_begin {
+	struct trace_entry ent;
+	unsigned long zone_start;
+	unsigned long migrate_pfn;
+	unsigned long free_pfn;
+	unsigned long zone_end;
+	bool sync;
+	char __data[];
+};
+
 struct rb_node {
 	unsigned long __rb_parent_color;
 	struct rb_node *rb_right;
@@ -3724,6 +4685,241 @@ struct bpf_nf_ctx {
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
+#endif
+
+#ifndef BPF_NO_KFUNC_PROTOTYPES
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
+struct __sk_buff;
+struct bpf_cpumask;
+struct bpf_crypto_ctx;
+struct bpf_crypto_params;
+struct bpf_ct_opts;
+struct bpf_dynptr;
+struct bpf_iter_bits;
+struct bpf_iter_css;
+struct bpf_iter_css_task;
+struct bpf_iter_dmabuf;
+struct bpf_iter_kmem_cache;
+struct bpf_iter_num;
+struct bpf_iter_task;
+struct bpf_iter_task_vma;
+struct bpf_key;
+struct bpf_list_head;
+struct bpf_list_node;
+struct bpf_map;
+struct bpf_rb_node;
+struct bpf_rb_root;
+struct bpf_res_spin_lock;
+struct bpf_sock_addr_kern;
+struct bpf_sock_ops_kern;
+struct bpf_sock_tuple;
+struct bpf_tcp_req_attrs;
+struct bpf_wq;
+struct bpf_xfrm_state_opts;
+struct cgroup;
+struct cgroup_subsys_state;
+struct cpumask;
+struct dentry;
+struct dma_buf;
+struct file;
+struct kmem_cache;
+struct nf_conn;
+struct nf_conn___init;
+struct path;
+struct sock;
+struct sock_common;
+struct task_struct;
+struct tcp_sock;
+struct vm_area_struct;
+struct xdp_md;
+struct xfrm_state;
+union nf_inet_addr;
+
+extern void *bpf_arena_alloc_pages(void *p__map, void *addr__ign, u32 page_cnt, int node_id, u64 flags) __weak __ksym;
+extern void bpf_arena_free_pages(void *p__map, void *ptr__ign, u32 page_cnt) __weak __ksym;
+extern int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt) __weak __ksym;
+extern void *bpf_cast_to_kern_ctx(void *obj) __weak __ksym;
+extern int bpf_cgroup_read_xattr(struct cgroup *cgroup, const char *name__str, struct bpf_dynptr *value_p) __weak __ksym;
+extern int bpf_copy_from_user_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags) __weak __ksym;
+extern int bpf_copy_from_user_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern int bpf_copy_from_user_task_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign, struct task_struct *tsk) __weak __ksym;
+extern int bpf_copy_from_user_task_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, struct task_struct *tsk, u64 flags) __weak __ksym;
+extern int bpf_copy_from_user_task_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign, struct task_struct *tsk) __weak __ksym;
+extern int bpf_dynptr_adjust(const struct bpf_dynptr *p, u32 start, u32 end) __weak __ksym;
+extern int bpf_dynptr_clone(const struct bpf_dynptr *p, struct bpf_dynptr *clone__uninit) __weak __ksym;
+extern int bpf_dynptr_copy(struct bpf_dynptr *dst_ptr, u32 dst_off, struct bpf_dynptr *src_ptr, u32 src_off, u32 size) __weak __ksym;
+extern bool bpf_dynptr_is_null(const struct bpf_dynptr *p) __weak __ksym;
+extern bool bpf_dynptr_is_rdonly(const struct bpf_dynptr *p) __weak __ksym;
+extern int bpf_dynptr_memset(struct bpf_dynptr *p, u32 offset, u32 size, u8 val) __weak __ksym;
+extern __u32 bpf_dynptr_size(const struct bpf_dynptr *p) __weak __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk) __weak __ksym;
+extern void *bpf_dynptr_slice_rdwr(const struct bpf_dynptr *p, u32 offset, void *buffer__opt, u32 buffer__szk) __weak __ksym;
+extern struct kmem_cache *bpf_get_kmem_cache(u64 addr) __weak __ksym;
+extern void bpf_iter_bits_destroy(struct bpf_iter_bits *it) __weak __ksym;
+extern int bpf_iter_bits_new(struct bpf_iter_bits *it, const u64 *unsafe_ptr__ign, u32 nr_words) __weak __ksym;
+extern int *bpf_iter_bits_next(struct bpf_iter_bits *it) __weak __ksym;
+extern void bpf_iter_css_destroy(struct bpf_iter_css *it) __weak __ksym;
+extern int bpf_iter_css_new(struct bpf_iter_css *it, struct cgroup_subsys_state *start, unsigned int flags) __weak __ksym;
+extern struct cgroup_subsys_state *bpf_iter_css_next(struct bpf_iter_css *it) __weak __ksym;
+extern void bpf_iter_css_task_destroy(struct bpf_iter_css_task *it) __weak __ksym;
+extern int bpf_iter_css_task_new(struct bpf_iter_css_task *it, struct cgroup_subsys_state *css, unsigned int flags) __weak __ksym;
+extern struct task_struct *bpf_iter_css_task_next(struct bpf_iter_css_task *it) __weak __ksym;
+extern void bpf_iter_dmabuf_destroy(struct bpf_iter_dmabuf *it) __weak __ksym;
+extern int bpf_iter_dmabuf_new(struct bpf_iter_dmabuf *it) __weak __ksym;
+extern struct dma_buf *bpf_iter_dmabuf_next(struct bpf_iter_dmabuf *it) __weak __ksym;
+extern void bpf_iter_kmem_cache_destroy(struct bpf_iter_kmem_cache *it) __weak __ksym;
+extern int bpf_iter_kmem_cache_new(struct bpf_iter_kmem_cache *it) __weak __ksym;
+extern struct kmem_cache *bpf_iter_kmem_cache_next(struct bpf_iter_kmem_cache *it) __weak __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __weak __ksym;
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __weak __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __weak __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __weak __ksym;
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task__nullable, unsigned int flags) __weak __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __weak __ksym;
+extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __weak __ksym;
+extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task, u64 addr) __weak __ksym;
+extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *it) __weak __ksym;
+extern void bpf_local_irq_restore(unsigned long *flags__irq_flag) __weak __ksym;
+extern void bpf_local_irq_save(unsigned long *flags__irq_flag) __weak __ksym;
+extern s64 bpf_map_sum_elem_count(const struct bpf_map *map) __weak __ksym;
+extern void bpf_preempt_disable(void) __weak __ksym;
+extern void bpf_preempt_enable(void) __weak __ksym;
+extern int bpf_probe_read_kernel_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern int bpf_probe_read_kernel_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern int bpf_probe_read_user_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern int bpf_probe_read_user_str_dynptr(struct bpf_dynptr *dptr, u32 off, u32 size, const void *unsafe_ptr__ign) __weak __ksym;
+extern void bpf_rcu_read_lock(void) __weak __ksym;
+extern void bpf_rcu_read_unlock(void) __weak __ksym;
+extern int bpf_res_spin_lock(struct bpf_res_spin_lock *lock) __weak __ksym;
+extern int bpf_res_spin_lock_irqsave(struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag) __weak __ksym;
+extern void bpf_res_spin_unlock(struct bpf_res_spin_lock *lock) __weak __ksym;
+extern void bpf_res_spin_unlock_irqrestore(struct bpf_res_spin_lock *lock, unsigned long *flags__irq_flag) __weak __ksym;
+extern int bpf_strcasecmp(const char *s1__ign, const char *s2__ign) __weak __ksym;
+extern int bpf_strchr(const char *s__ign, char c) __weak __ksym;
+extern int bpf_strchrnul(const char *s__ign, char c) __weak __ksym;
+extern int bpf_strcmp(const char *s1__ign, const char *s2__ign) __weak __ksym;
+extern int bpf_strcspn(const char *s__ign, const char *reject__ign) __weak __ksym;
+extern int bpf_stream_vprintk_impl(int stream_id, const char *fmt__str, const void *args, u32 len__sz, void *aux__prog) __weak __ksym;
+extern int bpf_strlen(const char *s__ign) __weak __ksym;
+extern int bpf_strnchr(const char *s__ign, size_t count, char c) __weak __ksym;
+extern int bpf_strnlen(const char *s__ign, size_t count) __weak __ksym;
+extern int bpf_strnstr(const char *s1__ign, const char *s2__ign, size_t len) __weak __ksym;
+extern int bpf_strrchr(const char *s__ign, int c) __weak __ksym;
+extern int bpf_strspn(const char *s__ign, const char *accept__ign) __weak __ksym;
+extern int bpf_strstr(const char *s1__ign, const char *s2__ign) __weak __ksym;
+extern int bpf_wq_init(struct bpf_wq *wq, void *p__map, unsigned int flags) __weak __ksym;
+extern int bpf_wq_set_callback_impl(struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *), unsigned int flags, void *aux__prog) __weak __ksym;
+extern int bpf_wq_start(struct bpf_wq *wq, unsigned int flags) __weak __ksym;
+extern int bpf_xdp_metadata_rx_hash(const struct xdp_md *ctx, u32 *hash, enum xdp_rss_hash_type *rss_type) __weak __ksym;
+extern int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, u64 *timestamp) __weak __ksym;
+extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *vlan_proto, u16 *vlan_tci) __weak __ksym;
+extern struct cgroup *bpf_cgroup_acquire(struct cgroup *cgrp) __weak __ksym;
+extern struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level) __weak __ksym;
+extern struct cgroup *bpf_cgroup_from_id(u64 cgid) __weak __ksym;
+extern void bpf_cgroup_release(struct cgroup *cgrp) __weak __ksym;
+extern void bpf_key_put(struct bpf_key *bkey) __weak __ksym;
+extern struct bpf_list_node *bpf_list_back(struct bpf_list_head *head) __weak __ksym;
+extern struct bpf_list_node *bpf_list_front(struct bpf_list_head *head) __weak __ksym;
+extern struct bpf_list_node *bpf_list_pop_back(struct bpf_list_head *head) __weak __ksym;
+extern struct bpf_list_node *bpf_list_pop_front(struct bpf_list_head *head) __weak __ksym;
+extern int bpf_list_push_back_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off) __weak __ksym;
+extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta__ign, u64 off) __weak __ksym;
+extern struct bpf_key *bpf_lookup_system_key(u64 id) __weak __ksym;
+extern struct bpf_key *bpf_lookup_user_key(s32 serial, u64 flags) __weak __ksym;
+extern void bpf_obj_drop_impl(void *p__alloc, void *meta__ign) __weak __ksym;
+extern void *bpf_obj_new_impl(u64 local_type_id__k, void *meta__ign) __weak __ksym;
+extern void bpf_percpu_obj_drop_impl(void *p__alloc, void *meta__ign) __weak __ksym;
+extern void *bpf_percpu_obj_new_impl(u64 local_type_id__k, void *meta__ign) __weak __ksym;
+extern int bpf_rbtree_add_impl(struct bpf_rb_root *root, struct bpf_rb_node *node, bool (*less)(struct bpf_rb_node *, const struct bpf_rb_node *), void *meta__ign, u64 off) __weak __ksym;
+extern struct bpf_rb_node *bpf_rbtree_first(struct bpf_rb_root *root) __weak __ksym;
+extern struct bpf_rb_node *bpf_rbtree_left(struct bpf_rb_root *root, struct bpf_rb_node *node) __weak __ksym;
+extern struct bpf_rb_node *bpf_rbtree_remove(struct bpf_rb_root *root, struct bpf_rb_node *node) __weak __ksym;
+extern struct bpf_rb_node *bpf_rbtree_right(struct bpf_rb_root *root, struct bpf_rb_node *node) __weak __ksym;
+extern struct bpf_rb_node *bpf_rbtree_root(struct bpf_rb_root *root) __weak __ksym;
+extern void *bpf_refcount_acquire_impl(void *p__refcounted_kptr, void *meta__ign) __weak __ksym;
+extern int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type, u64 value) __weak __ksym;
+extern struct task_struct *bpf_task_acquire(struct task_struct *p) __weak __ksym;
+extern struct task_struct *bpf_task_from_pid(s32 pid) __weak __ksym;
+extern struct task_struct *bpf_task_from_vpid(s32 vpid) __weak __ksym;
+extern struct cgroup *bpf_task_get_cgroup1(struct task_struct *task, int hierarchy_id) __weak __ksym;
+extern void bpf_task_release(struct task_struct *p) __weak __ksym;
+extern long bpf_task_under_cgroup(struct task_struct *task, struct cgroup *ancestor) __weak __ksym;
+extern void bpf_throw(u64 cookie) __weak __ksym;
+extern struct bpf_cpumask *bpf_cpumask_acquire(struct bpf_cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_and(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern u32 bpf_cpumask_any_and_distribute(const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_clear(struct bpf_cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_clear_cpu(u32 cpu, struct bpf_cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_copy(struct bpf_cpumask *dst, const struct cpumask *src) __weak __ksym;
+extern struct bpf_cpumask *bpf_cpumask_create(void) __weak __ksym;
+extern bool bpf_cpumask_empty(const struct cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_equal(const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern u32 bpf_cpumask_first(const struct cpumask *cpumask) __weak __ksym;
+extern u32 bpf_cpumask_first_and(const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern u32 bpf_cpumask_first_zero(const struct cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_full(const struct cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_intersects(const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern void bpf_cpumask_or(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern int bpf_cpumask_populate(struct cpumask *cpumask, void *src, size_t src__sz) __weak __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_setall(struct bpf_cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_subset(const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern bool bpf_cpumask_test_and_clear_cpu(u32 cpu, struct bpf_cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_test_and_set_cpu(u32 cpu, struct bpf_cpumask *cpumask) __weak __ksym;
+extern bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask *cpumask) __weak __ksym;
+extern u32 bpf_cpumask_weight(const struct cpumask *cpumask) __weak __ksym;
+extern void bpf_cpumask_xor(struct bpf_cpumask *dst, const struct cpumask *src1, const struct cpumask *src2) __weak __ksym;
+extern void css_rstat_flush(struct cgroup_subsys_state *css) __weak __ksym;
+extern void css_rstat_updated(struct cgroup_subsys_state *css, int cpu) __weak __ksym;
+extern int bpf_sock_destroy(struct sock_common *sock) __weak __ksym;
+extern __u64 *bpf_session_cookie(void) __weak __ksym;
+extern bool bpf_session_is_return(void) __weak __ksym;
+extern int bpf_get_dentry_xattr(struct dentry *dentry, const char *name__str, struct bpf_dynptr *value_p) __weak __ksym;
+extern int bpf_get_file_xattr(struct file *file, const char *name__str, struct bpf_dynptr *value_p) __weak __ksym;
+extern struct file *bpf_get_task_exe_file(struct task_struct *task) __weak __ksym;
+extern int bpf_path_d_path(const struct path *path, char *buf, size_t buf__sz) __weak __ksym;
+extern void bpf_put_file(struct file *file) __weak __ksym;
+extern int bpf_remove_dentry_xattr(struct dentry *dentry, const char *name__str) __weak __ksym;
+extern int bpf_set_dentry_xattr(struct dentry *dentry, const char *name__str, const struct bpf_dynptr *value_p, int flags) __weak __ksym;
+extern struct bpf_crypto_ctx *bpf_crypto_ctx_acquire(struct bpf_crypto_ctx *ctx) __weak __ksym;
+extern struct bpf_crypto_ctx *bpf_crypto_ctx_create(const struct bpf_crypto_params *params, u32 params__sz, int *err) __weak __ksym;
+extern void bpf_crypto_ctx_release(struct bpf_crypto_ctx *ctx) __weak __ksym;
+extern int bpf_crypto_decrypt(struct bpf_crypto_ctx *ctx, const struct bpf_dynptr *src, const struct bpf_dynptr *dst, const struct bpf_dynptr *siv__nullable) __weak __ksym;
+extern int bpf_crypto_encrypt(struct bpf_crypto_ctx *ctx, const struct bpf_dynptr *src, const struct bpf_dynptr *dst, const struct bpf_dynptr *siv__nullable) __weak __ksym;
+extern int bpf_dynptr_from_skb(struct __sk_buff *s, u64 flags, struct bpf_dynptr *ptr__uninit) __weak __ksym;
+extern int bpf_dynptr_from_skb_meta(struct __sk_buff *skb_, u64 flags, struct bpf_dynptr *ptr__uninit) __weak __ksym;
+extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *s, struct sock *sk, struct bpf_tcp_req_attrs *attrs, int attrs__sz) __weak __ksym;
+extern int bpf_ct_change_status(struct nf_conn *nfct, u32 status) __weak __ksym;
+extern int bpf_ct_change_timeout(struct nf_conn *nfct, u32 timeout) __weak __ksym;
+extern struct nf_conn *bpf_ct_insert_entry(struct nf_conn___init *nfct_i) __weak __ksym;
+extern void bpf_ct_release(struct nf_conn *nfct) __weak __ksym;
+extern int bpf_ct_set_nat_info(struct nf_conn___init *nfct, union nf_inet_addr *addr, int port, enum nf_nat_manip_type manip) __weak __ksym;
+extern int bpf_ct_set_status(const struct nf_conn___init *nfct, u32 status) __weak __ksym;
+extern void bpf_ct_set_timeout(struct nf_conn___init *nfct, u32 timeout) __weak __ksym;
+extern struct nf_conn___init *bpf_skb_ct_alloc(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz) __weak __ksym;
+extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz) __weak __ksym;
+extern struct nf_conn___init *bpf_xdp_ct_alloc(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz) __weak __ksym;
+extern struct nf_conn *bpf_xdp_ct_lookup(struct xdp_md *xdp_ctx, struct bpf_sock_tuple *bpf_tuple, u32 tuple__sz, struct bpf_ct_opts *opts, u32 opts__sz) __weak __ksym;
+extern int bpf_dynptr_from_xdp(struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit) __weak __ksym;
+extern struct xfrm_state *bpf_xdp_get_xfrm_state(struct xdp_md *ctx, struct bpf_xfrm_state_opts *opts, u32 opts__sz) __weak __ksym;
+extern int bpf_xdp_pull_data(struct xdp_md *x, u32 len) __weak __ksym;
+extern void bpf_xdp_xfrm_state_release(struct xfrm_state *x) __weak __ksym;
+extern int bpf_sock_addr_set_sun_path(struct bpf_sock_addr_kern *sa_kern, const u8 *sun_path, u32 sun_path__sz) __weak __ksym;
+extern int bpf_sock_ops_enable_tx_tstamp(struct bpf_sock_ops_kern *skops, u64 flags) __weak __ksym;
+extern void tcp_cong_avoid_ai(struct tcp_sock *tp, u32 w, u32 acked) __weak __ksym;
+extern void tcp_reno_cong_avoid(struct sock *sk, u32 ack, u32 acked) __weak __ksym;
+extern u32 tcp_reno_ssthresh(struct sock *sk) __weak __ksym;
+extern u32 tcp_reno_undo_cwnd(struct sock *sk) __weak __ksym;
+extern u32 tcp_slow_start(struct tcp_sock *tp, u32 acked) __weak __ksym;
 #endif
 
 #endif /* __VMLINUX_H__ */

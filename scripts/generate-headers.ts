@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import {
   BPF_ATTACH_FLAG,
   BPF_ATTACH_TYPE,
+  BPF_CMD,
   BPF_LINK_TYPE,
   BPF_MAP_FLAG,
   BPF_MAP_TYPE,
@@ -23,6 +24,7 @@ import {
   type ContextLayout,
   HELPER_NAMES,
   HELPER_PROTOTYPES,
+  KFUNCS,
   type PointerRole,
 } from "../src/spec/index.ts"
 
@@ -60,6 +62,7 @@ function helperIds(): Readonly<Record<string, number>> {
 function enumerations(): string {
   const flags = [BPF_UPDATE_FLAG, BPF_MAP_FLAG]
   return [
+    enumeration("bpf_cmd", limited(BPF_CMD, "__MAX_BPF_CMD")),
     enumeration("bpf_map_type", limited(BPF_MAP_TYPE, "__MAX_BPF_MAP_TYPE")),
     enumeration("bpf_prog_type", limited(BPF_PROG_TYPE, "__MAX_BPF_PROG_TYPE")),
     enumeration("bpf_attach_type", limited(BPF_ATTACH_TYPE, "__MAX_BPF_ATTACH_TYPE")),
@@ -171,7 +174,7 @@ ${defines(own)}
 ${enumerations()}
 ${contextStructures()}
 ${fragment("bpf-structs.h")}
-#endif /* __LINUX_BPF_H__ */
+${fragment("bpf-attr.h")}#endif /* __LINUX_BPF_H__ */
 `
 }
 
@@ -209,6 +212,22 @@ const packetHeaders = [
   "linux/icmpv6.h",
 ]
 
+/** Types that the small vmlinux.h does not define and a prototype would need. */
+const incomplete = /callback_t|btf_/
+
+/** Declarations of kernel functions, as `bpftool btf dump` writes them. */
+function kernelFunctions(): string {
+  const known = KFUNCS.filter(({ prototype }) => !incomplete.test(prototype))
+  const types = declarators(known.map(({ prototype }) => prototype))
+  const lines = known.map(({ name, prototype }) => {
+    const open = prototype.indexOf("(")
+    const result = prototype.slice(0, open).trimEnd()
+    const gap = result.endsWith("*") ? "" : " "
+    return `extern ${result}${gap}${name}${prototype.slice(open)} __weak __ksym;`
+  })
+  return [...types, "union nf_inet_addr;", "", ...lines].join("\n")
+}
+
 function vmlinuxHeader(): string {
   return `${license}
 /*
@@ -226,7 +245,7 @@ ${fragment("base-types.h")}
 ${enumerations()}
 ${contextStructures()}
 ${fragment("bpf-structs.h")}
-/* --- Packets and addresses. --- */
+${fragment("bpf-attr.h")}/* --- Packets and addresses. --- */
 
 ${packetHeaders.map(declarations).join("\n")}
 /* --- The kernel. --- */
@@ -240,6 +259,17 @@ ${fragment("kernel-types.h")}
 ${structure(CONTEXTS.bpf_nf_ctx).replaceAll(/union \{\n\t\t(.*)\n\t\t__u64 : 64;\n\t\}[^;]*;/g, "$1")}
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute pop
+#endif
+
+#ifndef BPF_NO_KFUNC_PROTOTYPES
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+
+${kernelFunctions()}
 #endif
 
 #endif /* __VMLINUX_H__ */

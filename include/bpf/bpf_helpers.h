@@ -50,7 +50,9 @@ enum libbpf_tristate {
 #define __hidden __attribute__((visibility("hidden")))
 
 #define __kconfig __attribute__((section(".kconfig")))
+#ifndef __ksym
 #define __ksym __attribute__((section(".ksyms")))
+#endif
 
 #define __kptr_untrusted __attribute__((btf_type_tag("kptr_untrusted")))
 #define __kptr __attribute__((btf_type_tag("kptr")))

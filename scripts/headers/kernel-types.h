@@ -14,14 +14,20 @@ struct file_operations;
 struct group_info;
 struct inode_operations;
 struct io_context;
-struct module;
+struct io_kiocb;
+struct kprobe;
+struct netlink_ext_ack;
 struct netlink_sock;
+struct perf_branch_stack;
 struct proto_ops;
 struct sighand_struct;
+struct softirq_action;
 struct ucounts;
 union tcp_cc_info;
 struct thread_info;
+struct load_weight;
 struct sched_entity;
+struct thread_struct;
 struct task_struct;
 struct cred;
 struct user_struct;
@@ -86,10 +92,14 @@ struct napi_struct;
 struct nf_hook_state;
 struct request;
 struct request_queue;
+struct elevator_queue;
+struct elevator_type;
+struct irqaction;
 struct gendisk;
 struct block_device;
 struct bvec_iter;
 struct bio;
+struct cfs_rq;
 struct rq;
 struct kmem_cache;
 struct seq_file;
@@ -176,8 +186,225 @@ struct timespec64;
 struct list_head;
 struct hlist_node;
 struct hlist_head;
+struct kiocb;
+struct oom_control;
+struct open_how;
+struct nlmsghdr;
+struct filename;
+struct mem_cgroup;
+struct ctl_table;
+struct kobject;
+struct device;
+struct module;
+struct page;
+struct folio;
+struct linux_dirent64;
+struct request_sock;
+struct inet_request_sock;
+struct tcp_request_sock;
+struct perf_branch_entry;
+struct perf_sample_data;
+struct perf_event;
+struct pmu;
+struct blk_plug;
+struct trace_event_raw_bpf_trace_printk;
+struct trace_event_raw_fib_table_lookup;
+struct trace_event_raw_neigh_update;
+struct trace_event_raw_cpu_idle_miss;
+struct trace_event_raw_mm_filemap_op_page_cache;
+struct trace_event_raw_sched_pi_setprio;
+struct trace_event_raw_sched_process_hang;
+struct trace_event_raw_x86_irq_vector;
+struct trace_event_raw_contention_begin;
+struct trace_event_raw_contention_end;
+struct trace_event_raw_percpu_alloc_percpu;
+struct trace_event_raw_percpu_free_percpu;
+struct trace_event_raw_mm_compaction_begin;
 struct rb_node;
 
+enum zone_stat_item {
+	NR_FREE_PAGES = 0,
+	NR_FREE_PAGES_BLOCKS = 1,
+	NR_ZONE_LRU_BASE = 2,
+	NR_ZONE_INACTIVE_ANON = 2,
+	NR_ZONE_ACTIVE_ANON = 3,
+	NR_ZONE_INACTIVE_FILE = 4,
+	NR_ZONE_ACTIVE_FILE = 5,
+	NR_ZONE_UNEVICTABLE = 6,
+	NR_ZONE_WRITE_PENDING = 7,
+	NR_MLOCK = 8,
+	NR_ZSPAGES = 9,
+	NR_FREE_CMA_PAGES = 10,
+	NR_VM_ZONE_STAT_ITEMS = 11,
+};
+enum req_op {
+	REQ_OP_READ = 0,
+	REQ_OP_WRITE = 1,
+	REQ_OP_FLUSH = 2,
+	REQ_OP_DISCARD = 3,
+	REQ_OP_SECURE_ERASE = 5,
+	REQ_OP_ZONE_APPEND = 7,
+	REQ_OP_WRITE_ZEROES = 9,
+	REQ_OP_ZONE_OPEN = 11,
+	REQ_OP_ZONE_CLOSE = 13,
+	REQ_OP_ZONE_FINISH = 15,
+	REQ_OP_ZONE_RESET = 17,
+	REQ_OP_ZONE_RESET_ALL = 19,
+	REQ_OP_DRV_IN = 34,
+	REQ_OP_DRV_OUT = 35,
+	REQ_OP_LAST = 36,
+};
+enum req_flag_bits {
+	__REQ_FAILFAST_DEV = 8,
+	__REQ_FAILFAST_TRANSPORT = 9,
+	__REQ_FAILFAST_DRIVER = 10,
+	__REQ_SYNC = 11,
+	__REQ_META = 12,
+	__REQ_PRIO = 13,
+	__REQ_NOMERGE = 14,
+	__REQ_IDLE = 15,
+	__REQ_INTEGRITY = 16,
+	__REQ_FUA = 17,
+	__REQ_PREFLUSH = 18,
+	__REQ_RAHEAD = 19,
+	__REQ_BACKGROUND = 20,
+	__REQ_NOWAIT = 21,
+	__REQ_POLLED = 22,
+	__REQ_ALLOC_CACHE = 23,
+	__REQ_SWAP = 24,
+	__REQ_DRV = 25,
+	__REQ_FS_PRIVATE = 26,
+	__REQ_ATOMIC = 27,
+	__REQ_P2PDMA = 28,
+	__REQ_NOUNMAP = 29,
+	__REQ_NR_BITS = 30,
+};
+enum pid_type {
+	PIDTYPE_PID = 0,
+	PIDTYPE_TGID = 1,
+	PIDTYPE_PGID = 2,
+	PIDTYPE_SID = 3,
+	PIDTYPE_MAX = 4,
+};
+enum nf_inet_hooks {
+	NF_INET_PRE_ROUTING = 0,
+	NF_INET_LOCAL_IN = 1,
+	NF_INET_FORWARD = 2,
+	NF_INET_LOCAL_OUT = 3,
+	NF_INET_POST_ROUTING = 4,
+	NF_INET_NUMHOOKS = 5,
+	NF_INET_INGRESS = 5,
+};
+enum sock_type {
+	SOCK_STREAM = 1,
+	SOCK_DGRAM = 2,
+	SOCK_RAW = 3,
+	SOCK_RDM = 4,
+	SOCK_SEQPACKET = 5,
+	SOCK_DCCP = 6,
+	SOCK_PACKET = 10,
+};
+enum tcp_ca_state {
+	TCP_CA_Open = 0,
+	TCP_CA_Disorder = 1,
+	TCP_CA_CWR = 2,
+	TCP_CA_Recovery = 3,
+	TCP_CA_Loss = 4,
+};
+enum xdp_rss_hash_type {
+	XDP_RSS_L3_IPV4 = 1,
+	XDP_RSS_L3_IPV6 = 2,
+	XDP_RSS_L3_DYNHDR = 4,
+	XDP_RSS_L4 = 8,
+	XDP_RSS_L4_TCP = 16,
+	XDP_RSS_L4_UDP = 32,
+	XDP_RSS_L4_SCTP = 64,
+	XDP_RSS_L4_IPSEC = 128,
+	XDP_RSS_L4_ICMP = 256,
+	XDP_RSS_TYPE_NONE = 0,
+	XDP_RSS_TYPE_L2 = 0,
+	XDP_RSS_TYPE_L3_IPV4 = 1,
+	XDP_RSS_TYPE_L3_IPV6 = 2,
+	XDP_RSS_TYPE_L3_IPV4_OPT = 5,
+	XDP_RSS_TYPE_L3_IPV6_EX = 6,
+	XDP_RSS_TYPE_L4_ANY = 8,
+	XDP_RSS_TYPE_L4_IPV4_TCP = 25,
+	XDP_RSS_TYPE_L4_IPV4_UDP = 41,
+	XDP_RSS_TYPE_L4_IPV4_SCTP = 73,
+	XDP_RSS_TYPE_L4_IPV4_IPSEC = 137,
+	XDP_RSS_TYPE_L4_IPV4_ICMP = 265,
+	XDP_RSS_TYPE_L4_IPV6_TCP = 26,
+	XDP_RSS_TYPE_L4_IPV6_UDP = 42,
+	XDP_RSS_TYPE_L4_IPV6_SCTP = 74,
+	XDP_RSS_TYPE_L4_IPV6_IPSEC = 138,
+	XDP_RSS_TYPE_L4_IPV6_ICMP = 266,
+	XDP_RSS_TYPE_L4_IPV6_TCP_EX = 30,
+	XDP_RSS_TYPE_L4_IPV6_UDP_EX = 46,
+	XDP_RSS_TYPE_L4_IPV6_SCTP_EX = 78,
+};
+enum nf_nat_manip_type {
+	NF_NAT_MANIP_SRC = 0,
+	NF_NAT_MANIP_DST = 1,
+};
+enum cpu_usage_stat {
+	CPUTIME_USER = 0,
+	CPUTIME_NICE = 1,
+	CPUTIME_SYSTEM = 2,
+	CPUTIME_SOFTIRQ = 3,
+	CPUTIME_IRQ = 4,
+	CPUTIME_IDLE = 5,
+	CPUTIME_IOWAIT = 6,
+	CPUTIME_STEAL = 7,
+	CPUTIME_GUEST = 8,
+	CPUTIME_GUEST_NICE = 9,
+	NR_STATS = 10,
+};
+enum lockdown_reason {
+	LOCKDOWN_NONE = 0,
+	LOCKDOWN_MODULE_SIGNATURE = 1,
+	LOCKDOWN_DEV_MEM = 2,
+	LOCKDOWN_EFI_TEST = 3,
+	LOCKDOWN_KEXEC = 4,
+	LOCKDOWN_HIBERNATION = 5,
+	LOCKDOWN_PCI_ACCESS = 6,
+	LOCKDOWN_IOPORT = 7,
+	LOCKDOWN_MSR = 8,
+	LOCKDOWN_ACPI_TABLES = 9,
+	LOCKDOWN_DEVICE_TREE = 10,
+	LOCKDOWN_PCMCIA_CIS = 11,
+	LOCKDOWN_TIOCSSERIAL = 12,
+	LOCKDOWN_MODULE_PARAMETERS = 13,
+	LOCKDOWN_MMIOTRACE = 14,
+	LOCKDOWN_DEBUGFS = 15,
+	LOCKDOWN_XMON_WR = 16,
+	LOCKDOWN_BPF_WRITE_USER = 17,
+	LOCKDOWN_DBG_WRITE_KERNEL = 18,
+	LOCKDOWN_RTAS_ERROR_INJECTION = 19,
+	LOCKDOWN_XEN_USER_ACTIONS = 20,
+	LOCKDOWN_INTEGRITY_MAX = 21,
+	LOCKDOWN_KCORE = 22,
+	LOCKDOWN_KPROBES = 23,
+	LOCKDOWN_BPF_READ_KERNEL = 24,
+	LOCKDOWN_DBG_READ_KERNEL = 25,
+	LOCKDOWN_PERF = 26,
+	LOCKDOWN_TRACEFS = 27,
+	LOCKDOWN_XMON_RW = 28,
+	LOCKDOWN_XFRM_SECRET = 29,
+	LOCKDOWN_CONFIDENTIALITY_MAX = 30,
+};
+enum migrate_reason {
+	MR_COMPACTION = 0,
+	MR_MEMORY_FAILURE = 1,
+	MR_MEMORY_HOTPLUG = 2,
+	MR_SYSCALL = 3,
+	MR_MEMPOLICY_MBIND = 4,
+	MR_NUMA_MISPLACED = 5,
+	MR_CONTIG_RANGE = 6,
+	MR_LONGTERM_PIN = 7,
+	MR_DEMOTION = 8,
+	MR_DAMON = 9,
+	MR_TYPES = 10,
+};
 enum tcp_ca_event {
 	CA_EVENT_TX_START = 0,
 	CA_EVENT_CWND_RESTART = 1,
@@ -185,6 +412,11 @@ enum tcp_ca_event {
 	CA_EVENT_LOSS = 3,
 	CA_EVENT_ECN_NO_CE = 4,
 	CA_EVENT_ECN_IS_CE = 5,
+};
+enum irqreturn {
+	IRQ_NONE = 0,
+	IRQ_HANDLED = 1,
+	IRQ_WAKE_THREAD = 2,
 };
 enum sk_rst_reason {
 	SK_RST_REASON_NOT_SPECIFIED = 0,
@@ -362,16 +594,56 @@ enum hrtimer_mode {
 	HRTIMER_MODE_ABS_PINNED_HARD = 10,
 	HRTIMER_MODE_REL_PINNED_HARD = 11,
 };
+enum module_state {
+	MODULE_STATE_LIVE = 0,
+	MODULE_STATE_COMING = 1,
+	MODULE_STATE_GOING = 2,
+	MODULE_STATE_UNFORMED = 3,
+};
+enum perf_event_state {
+	PERF_EVENT_STATE_DEAD = -5,
+	PERF_EVENT_STATE_REVOKED = -4,
+	PERF_EVENT_STATE_EXIT = -3,
+	PERF_EVENT_STATE_ERROR = -2,
+	PERF_EVENT_STATE_OFF = -1,
+	PERF_EVENT_STATE_INACTIVE = 0,
+	PERF_EVENT_STATE_ACTIVE = 1,
+};
 
-typedef int __kernel_pid_t;
-typedef __kernel_pid_t pid_t;
+enum {
+	HI_SOFTIRQ = 0,
+	TIMER_SOFTIRQ = 1,
+	NET_TX_SOFTIRQ = 2,
+	NET_RX_SOFTIRQ = 3,
+	BLOCK_SOFTIRQ = 4,
+	IRQ_POLL_SOFTIRQ = 5,
+	TASKLET_SOFTIRQ = 6,
+	SCHED_SOFTIRQ = 7,
+	HRTIMER_SOFTIRQ = 8,
+	RCU_SOFTIRQ = 9,
+	NR_SOFTIRQS = 10,
+};
+
+typedef unsigned int gfp_t;
+typedef int kprobe_opcode_t;
+typedef __kernel_sa_family_t sa_family_t;
+typedef unsigned long __kernel_ulong_t;
+typedef __kernel_ulong_t __kernel_size_t;
 typedef unsigned int __kernel_uid32_t;
 typedef __kernel_uid32_t uid_t;
+typedef unsigned int __kernel_gid32_t;
+typedef __kernel_gid32_t gid_t;
+typedef int __kernel_pid_t;
+typedef __kernel_pid_t pid_t;
+typedef u32 __kernel_dev_t;
+typedef __kernel_dev_t dev_t;
+typedef unsigned int __kernel_mode_t;
+typedef __kernel_mode_t mode_t;
+typedef int __kernel_clockid_t;
+typedef __kernel_clockid_t clockid_t;
 typedef struct {
 	uid_t val;
 } kuid_t;
-typedef unsigned int __kernel_gid32_t;
-typedef __kernel_gid32_t gid_t;
 typedef struct {
 	gid_t val;
 } kgid_t;
@@ -382,8 +654,6 @@ typedef unsigned int fmode_t;
 typedef long long __kernel_loff_t;
 typedef __kernel_loff_t loff_t;
 typedef unsigned short umode_t;
-typedef u32 __kernel_dev_t;
-typedef __kernel_dev_t dev_t;
 typedef struct {
 	__u8 b[16];
 } uuid_t;
@@ -401,16 +671,18 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 typedef int socket_state;
-typedef __kernel_sa_family_t sa_family_t;
-typedef unsigned long __kernel_ulong_t;
-typedef __kernel_ulong_t __kernel_size_t;
 typedef s64 ktime_t;
 typedef unsigned int sk_buff_data_t;
 typedef __u32 blk_opf_t;
 typedef __u32 req_flags_t;
 typedef u64 sector_t;
+typedef enum irqreturn irqreturn_t;
+typedef irqreturn_t (*irq_handler_t)(int, void *);
 typedef u8 blk_status_t;
 typedef __s64 time64_t;
+typedef struct {
+	unsigned long f;
+} memdesc_flags_t;
 
 struct thread_info {
 	unsigned long flags;
@@ -419,7 +691,13 @@ struct thread_info {
 	u32 cpu;
 };
 
+struct load_weight {
+	unsigned long weight;
+	u32 inv_weight;
+};
+
 struct sched_entity {
+	struct load_weight load;
 	unsigned char on_rq;
 	u64 exec_start;
 	u64 sum_exec_runtime;
@@ -427,6 +705,13 @@ struct sched_entity {
 	union {
 
 	};
+	struct cfs_rq *cfs_rq;
+};
+
+struct thread_struct {
+	unsigned long sp;
+	unsigned long fsbase;
+	unsigned long gsbase;
 };
 
 struct task_struct {
@@ -480,6 +765,7 @@ struct task_struct {
 	u64 self_exec_id;
 	struct io_context *io_context;
 	struct css_set *cgroups;
+	struct thread_struct thread;
 };
 
 struct cred {
@@ -1236,7 +1522,23 @@ struct request {
 };
 
 struct request_queue {
+	struct elevator_queue *elevator;
 	struct gendisk *disk;
+};
+
+struct elevator_queue {
+	struct elevator_type *type;
+};
+
+struct elevator_type {
+	const char *elevator_name;
+};
+
+struct irqaction {
+	irq_handler_t handler;
+	unsigned int irq;
+	unsigned int flags;
+	const char *name;
 };
 
 struct gendisk {
@@ -1273,9 +1575,17 @@ struct bio {
 	};
 };
 
+struct cfs_rq {
+	struct load_weight load;
+	unsigned int nr_queued;
+	unsigned int h_nr_queued;
+	struct rq *rq;
+};
+
 struct rq {
 	unsigned int nr_running;
 	u64 nr_switches;
+	struct cfs_rq cfs;
 	union {
 		struct task_struct *curr;
 	};
@@ -2094,6 +2404,332 @@ struct hlist_node {
 
 struct hlist_head {
 	struct hlist_node *first;
+};
+
+struct kiocb {
+	struct file *ki_filp;
+	loff_t ki_pos;
+	int ki_flags;
+	union {
+
+	};
+};
+
+struct oom_control {
+	struct mem_cgroup *memcg;
+	const gfp_t gfp_mask;
+	const int order;
+	unsigned long totalpages;
+	struct task_struct *chosen;
+	long chosen_points;
+};
+
+struct open_how {
+	__u64 flags;
+	__u64 mode;
+	__u64 resolve;
+};
+
+struct nlmsghdr {
+	__u32 nlmsg_len;
+	__u16 nlmsg_type;
+	__u16 nlmsg_flags;
+	__u32 nlmsg_seq;
+	__u32 nlmsg_pid;
+};
+
+struct filename {
+	const char *name;
+	const char *uptr;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	union {
+
+	};
+};
+
+struct ctl_table {
+	const char *procname;
+	int maxlen;
+	umode_t mode;
+};
+
+struct kobject {
+	const char *name;
+	struct kobject *parent;
+};
+
+struct device {
+	struct kobject kobj;
+};
+
+struct module {
+	enum module_state state;
+	char name[56];
+};
+
+struct page {
+	memdesc_flags_t flags;
+	union {
+		struct {
+			union {
+
+			};
+			union {
+
+			};
+		};
+		struct {
+
+		};
+		struct {
+
+		};
+		struct {
+
+		};
+	};
+	union {
+
+	};
+};
+
+struct folio {
+	union {
+		struct {
+			union {
+				struct {
+
+				};
+			};
+			union {
+
+			};
+			union {
+
+			};
+		};
+		struct page page;
+	};
+	union {
+		struct {
+			union {
+				struct {
+					union {
+
+					};
+				};
+			};
+		};
+	};
+	union {
+		struct {
+
+		};
+	};
+	union {
+		struct {
+
+		};
+	};
+};
+
+struct linux_dirent64 {
+	u64 d_ino;
+	s64 d_off;
+	unsigned short d_reclen;
+	unsigned char d_type;
+	char d_name[];
+};
+
+struct request_sock {
+	struct sock_common __req_common;
+};
+
+struct inet_request_sock {
+	struct request_sock req;
+	union {
+		struct {
+
+		};
+	};
+};
+
+struct tcp_request_sock {
+	struct inet_request_sock req;
+};
+
+struct perf_branch_entry {
+	__u64 from;
+	__u64 to;
+	__u64 mispred : 1;
+	__u64 predicted : 1;
+	__u64 in_tx : 1;
+	__u64 abort : 1;
+	__u64 cycles : 16;
+	__u64 type : 4;
+	__u64 spec : 2;
+	__u64 new_type : 4;
+	__u64 priv : 3;
+	__u64 reserved : 31;
+};
+
+struct perf_sample_data {
+	u64 period;
+	u64 addr;
+};
+
+struct perf_event {
+	struct pmu *pmu;
+	enum perf_event_state state;
+	int cpu;
+};
+
+struct pmu {
+	const char *name;
+	int type;
+};
+
+struct blk_plug {
+	u64 cur_ktime;
+};
+
+struct trace_event_raw_bpf_trace_printk {
+	struct trace_entry ent;
+	u32 __data_loc_bpf_string;
+	char __data[];
+};
+
+struct trace_event_raw_fib_table_lookup {
+	struct trace_entry ent;
+	u32 tb_id;
+	int err;
+	int oif;
+	int iif;
+	u8 proto;
+	__u8 tos;
+	__u8 scope;
+	__u8 flags;
+	__u8 src[4];
+	__u8 dst[4];
+	__u8 gw4[4];
+	__u8 gw6[16];
+	u16 sport;
+	u16 dport;
+	char name[16];
+	char __data[];
+};
+
+struct trace_event_raw_neigh_update {
+	struct trace_entry ent;
+	u32 family;
+	u32 __data_loc_dev;
+	u8 lladdr[32];
+	u8 lladdr_len;
+	u8 flags;
+	u8 nud_state;
+	u8 type;
+	u8 dead;
+	int refcnt;
+	__u8 primary_key4[4];
+	__u8 primary_key6[16];
+	unsigned long confirmed;
+	unsigned long updated;
+	unsigned long used;
+	u8 new_lladdr[32];
+	u8 new_state;
+	u32 update_flags;
+	u32 pid;
+	char __data[];
+};
+
+struct trace_event_raw_cpu_idle_miss {
+	struct trace_entry ent;
+	u32 cpu_id;
+	u32 state;
+	bool below;
+	char __data[];
+};
+
+struct trace_event_raw_mm_filemap_op_page_cache {
+	struct trace_entry ent;
+	unsigned long pfn;
+	unsigned long i_ino;
+	unsigned long index;
+	dev_t s_dev;
+	unsigned char order;
+	char __data[];
+};
+
+struct trace_event_raw_sched_pi_setprio {
+	struct trace_entry ent;
+	u32 __data_loc_comm;
+	pid_t pid;
+	int oldprio;
+	int newprio;
+	char __data[];
+};
+
+struct trace_event_raw_sched_process_hang {
+	struct trace_entry ent;
+	u32 __data_loc_comm;
+	pid_t pid;
+	char __data[];
+};
+
+struct trace_event_raw_x86_irq_vector {
+	struct trace_entry ent;
+	int vector;
+	char __data[];
+};
+
+struct trace_event_raw_contention_begin {
+	struct trace_entry ent;
+	void *lock_addr;
+	unsigned int flags;
+	char __data[];
+};
+
+struct trace_event_raw_contention_end {
+	struct trace_entry ent;
+	void *lock_addr;
+	int ret;
+	char __data[];
+};
+
+struct trace_event_raw_percpu_alloc_percpu {
+	struct trace_entry ent;
+	unsigned long call_site;
+	bool reserved;
+	bool is_atomic;
+	size_t size;
+	size_t align;
+	void *base_addr;
+	int off;
+	void *ptr;
+	size_t bytes_alloc;
+	unsigned long gfp_flags;
+	char __data[];
+};
+
+struct trace_event_raw_percpu_free_percpu {
+	struct trace_entry ent;
+	void *base_addr;
+	int off;
+	void *ptr;
+	char __data[];
+};
+
+struct trace_event_raw_mm_compaction_begin {
+	struct trace_entry ent;
+	unsigned long zone_start;
+	unsigned long migrate_pfn;
+	unsigned long free_pfn;
+	unsigned long zone_end;
+	bool sync;
+	char __data[];
 };
 
 struct rb_node {

@@ -172,7 +172,7 @@ export const commonKfuncs = `
   bpf_wq_init:
     int (struct bpf_wq *wq, void *p__map, unsigned int flags);
   bpf_wq_set_callback_impl:
-    int (struct bpf_wq *wq, int (*callback_fn)(void *(anon), int *(anon), void *(anon)),
+    int (struct bpf_wq *wq, int (*callback_fn)(void *, int *, void *),
       unsigned int flags, void *aux__prog);
   bpf_wq_start:
     int (struct bpf_wq *wq, unsigned int flags);
@@ -222,7 +222,7 @@ export const genericKfuncs = `
     void *(u64 local_type_id__k, void *meta__ign);
   bpf_rbtree_add_impl:
     int (struct bpf_rb_root *root, struct bpf_rb_node *node, bool (*less)(struct bpf_rb_node
-      *(anon), const struct bpf_rb_node *(anon)), void *meta__ign, u64 off);
+      *, const struct bpf_rb_node *), void *meta__ign, u64 off);
   bpf_rbtree_first: ret_null
     struct bpf_rb_node *(struct bpf_rb_root *root);
   bpf_rbtree_left: ret_null
