@@ -12,12 +12,14 @@ import { isPcapng, openPcapng } from "./pcapng.ts"
 import type { Capture, CaptureReader } from "./record.ts"
 
 /**
- * Opens a capture for reading frame by frame. Frames are windows into `bytes`, not copies.
+ * Opens a capture for reading frame by frame. Frames are windows into `file`, not copies, and
+ * plain byte arrays even if `file` is a subclass (Node's Buffer).
  *
  * @throws ObjectError when the bytes are no pcap or pcapng file, or its header is malformed;
  * `frames()` throws it at a record that cannot be.
  */
-export function openCapture(bytes: Uint8Array): CaptureReader {
+export function openCapture(file: Uint8Array): CaptureReader {
+  const bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
   if (isPcap(bytes)) return openPcap(bytes)
   if (isPcapng(bytes)) return openPcapng(bytes)
   if (bytes.length < 4)

@@ -45,6 +45,13 @@ function block(type: number, ...body: Uint8Array[]): Uint8Array {
 const sectionBlock = block(0x0a0d0d0a, u32(0x1a2b3c4d, 1, 0xffffffff, 0xffffffff))
 const interfaceBlock = block(1, u32(1, 262_144))
 
+test("frames of a Buffer are plain byte arrays, windows into it", () => {
+  const file = Buffer.from(writePcap(frames))
+  const { data } = readCapture(file).frames[0]
+  expect(data.constructor).toBe(Uint8Array)
+  expect(data.buffer).toBe(file.buffer)
+})
+
 describe("captures that were written are read back", () => {
   const both = [true, false]
   for (const littleEndian of both) {
