@@ -22,7 +22,7 @@ struct ipv6_prefix {
 };
 
 struct rule {
-	__u32 verdict;
+	enum verdict verdict;
 	__u32 hits;
 };
 
