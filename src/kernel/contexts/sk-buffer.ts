@@ -116,6 +116,8 @@ export class SkBuffer implements PacketBuffer {
   readonly socket: number
   readonly socketRegion: number
   hasSocket = false
+  /** Stands for the socket, which is another one in each packet: the key of its local storage. */
+  socketOwner: object = {}
   private readonly memory: KernelMemory
 
   constructor(memory: KernelMemory) {
@@ -278,6 +280,7 @@ export class SkBuffer implements PacketBuffer {
     const { memory } = this
     const { view } = memory
     this.hasSocket = socket !== null
+    this.socketOwner = {}
     memory.u8.fill(0, this.socket, this.socket + SOCK_BYTES)
     view.setUint32(this.context + SKB.sk, socket === null ? 0 : this.socket, true)
     view.setInt32(

@@ -26,6 +26,8 @@ const BPF_MTU_CHK_SEGS = 1
 const BPF_MTU_CHK_RET_SUCCESS = 0
 const BPF_MTU_CHK_RET_FRAG_NEEDED = 1
 const ETH_HLEN = 14
+/** BPF_SK_LOOKUP_F_REPLACE and BPF_SK_LOOKUP_F_NO_REUSEPORT. */
+const SK_LOOKUP_FLAGS = 3
 
 /** int bpf_fib_lookup(ctx, params, plen, flags): there is no route, so nothing is forwarded. */
 function fibLookup(machine: HelperMachine): number | undefined {
@@ -87,6 +89,13 @@ const socketLookup: Helper = (machine) => {
 const sameSocket: Helper = (machine) => machine.setResult64(machine.low(1), machine.high(1))
 const noSocket: Helper = (machine) => machine.setResult64(0, 0)
 
+/** long bpf_sk_assign(ctx, sk, flags): no socket can be had here but the packet's own. */
+function assignSocket(machine: HelperMachine): number {
+  const { packet } = machine.environment
+  if (packet !== null) return flagsArgument(machine, 3) !== 0 ? -ERRNO.EINVAL : -ERRNO.EOPNOTSUPP
+  return flagsArgument(machine, 3) & ~SK_LOOKUP_FLAGS ? -ERRNO.EINVAL : 0
+}
+
 export const networkHelpers: HelperTable = {
   fib_lookup: answers(fibLookup),
   check_mtu: answers(checkMtu),
@@ -103,4 +112,7 @@ export const networkHelpers: HelperTable = {
   skc_to_unix_sock: noSocket,
   skc_to_tcp_timewait_sock: noSocket,
   skc_to_tcp_request_sock: noSocket,
+  skc_to_mptcp_sock: noSocket,
+  sock_from_file: noSocket,
+  sk_assign: answers(assignSocket),
 }

@@ -3,38 +3,12 @@
  * (linux v6.18 fs/d_path.c).
  */
 
-import type { Btf } from "../../btf/index.ts"
+import { memberOffset } from "./members.ts"
 import { type HelperMachine, isReadable, textAt } from "./support.ts"
 
 /** Components of a path that are followed (PATH_MAX / 2). */
 const DEPTH_MAX = 2048
 const NAME_BYTES_MAX = 256
-
-/** Byte offset of a member of a struct, with members of members separated by dots. */
-function memberOffset(types: Btf, struct: string, path: string): number | undefined {
-  let id = types.findByName(struct, "struct")
-  let offset = 0
-  for (const name of path.split(".")) {
-    if (id === undefined) return undefined
-    const type = types.resolve(id)
-    if (type.kind !== "struct" && type.kind !== "union") return undefined
-    const direct = type.members.find((member) => member.name === name)
-    const member = direct ?? type.members.find((one) => one.name === "")
-    if (member === undefined) return undefined
-    offset += member.bitOffset / 8
-    id = member.type
-    // The name is one level down, in an anonymous union.
-    if (direct === undefined) {
-      const inner = types.resolve(id)
-      if (inner.kind !== "struct" && inner.kind !== "union") return undefined
-      const found = inner.members.find((one) => one.name === name)
-      if (found === undefined) return undefined
-      offset += found.bitOffset / 8
-      id = found.type
-    }
-  }
-  return offset
-}
 
 /** The name of the `struct path` that register `n` points to; undefined when it is none. */
 export function pathText(machine: HelperMachine, n: number): string | undefined {

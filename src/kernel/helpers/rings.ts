@@ -64,6 +64,32 @@ function perfEventOutput(machine: HelperMachine): number | undefined {
   return result
 }
 
+/** bpf_perf_event_read and its like: the rings of programs are no counters. */
+function readCounter(machine: HelperMachine): number | undefined {
+  const map = mapArgument(machine, 1)
+  if (map === undefined) return undefined
+  if (!(map instanceof PerfEventArray)) return faults(machine, "the map is no perf event array")
+  if (machine.high(2) !== 0) return -ERRNO.EINVAL
+  const wanted = machine.low(2) >>> 0
+  const current = wanted === BPF_EVENT_FLAG.BPF_F_CURRENT_CPU
+  const index = current ? machine.environment.cpu : wanted
+  if (index >= map.maxEntries) return -ERRNO.E2BIG
+  return map.reference(index) === undefined ? -ERRNO.ENOENT : -ERRNO.EINVAL
+}
+
+/** sizeof(struct bpf_perf_event_value). */
+const COUNTER_BYTES = 24
+
+/** long bpf_perf_event_read_value(map, flags, buf, size) */
+function readCounterValue(machine: HelperMachine): number | undefined {
+  const size = machine.low(4) >>> 0
+  const target = machine.checkWrite(3, size)
+  if (target < 0) return undefined
+  const error = size === COUNTER_BYTES ? readCounter(machine) : -ERRNO.EINVAL
+  machine.space.u8.fill(0, target, target + size)
+  return error
+}
+
 function packetBytes(packet: SkBuffer | XdpBuffer): Uint8Array {
   return packet.kind === "xdp" ? packet.frame() : packet.bytes()
 }
@@ -209,6 +235,8 @@ function userRingDrain(machine: HelperMachine): number | undefined {
 
 export const ringHelpers: HelperTable = {
   perf_event_output: answers(perfEventOutput),
+  perf_event_read: answers(readCounter),
+  perf_event_read_value: answers(readCounterValue),
   skb_output: answers(perfEventOutput),
   xdp_output: answers(perfEventOutput),
   ringbuf_output: answers(ringOutput),

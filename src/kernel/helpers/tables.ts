@@ -22,6 +22,7 @@ import { skbByteHelpers } from "./skb-bytes.ts"
 import { skbMetaHelpers } from "./skb-meta.ts"
 import { skbRoomHelpers } from "./skb-room.ts"
 import { stackHelpers } from "./stack.ts"
+import { storageHelpers } from "./storage.ts"
 import { stringHelpers } from "./strings.ts"
 import type { Helper, HelperTable, KfuncTable } from "./support.ts"
 import { systemHelpers } from "./system.ts"
@@ -52,6 +53,7 @@ const helperTables: readonly HelperTable[] = [
   tracingHelpers,
   timerHelpers,
   systemHelpers,
+  storageHelpers,
 ]
 
 const kfuncTables: readonly KfuncTable[] = [

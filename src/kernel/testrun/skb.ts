@@ -20,6 +20,7 @@ import {
 } from "../contexts/index.ts"
 import type { KernelState } from "../environment.ts"
 import { csumFold, csumPartial } from "../helpers/checksum.ts"
+import { LocalStorageMap } from "../maps/index.ts"
 import type { Program } from "../programs/program.ts"
 import { finishContext, finishData, rangeIsZero, runRounds, takeContext } from "./frame.ts"
 
@@ -90,6 +91,8 @@ export function testRunSkb(kernel: KernelState, program: Program, attr: ProgTest
     const result = finishData(attr, skb.bytes(), rounds)
     return result < 0 ? result : finishContext(attr, context)
   } finally {
+    // The dummy socket ends here, and what programs have stored with it.
+    for (const map of program.maps) if (map instanceof LocalStorageMap) map.remove(skb.socketOwner)
     skb.free()
   }
 }

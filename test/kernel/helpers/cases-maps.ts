@@ -361,11 +361,106 @@ export function constant(text: string): MapSpec {
   }
 }
 
-/** spin locks are not here: they need BTF of the map. */
+const SK_STORAGE: MapSpec = {
+  type: "BPF_MAP_TYPE_SK_STORAGE",
+  key: 4,
+  value: 8,
+  entries: 0,
+  flags: 1,
+  btf: "u64",
+}
+const LOCKED: MapSpec = {
+  type: "BPF_MAP_TYPE_ARRAY",
+  key: 4,
+  value: 16,
+  entries: 1,
+  btf: "bpf_spin_lock",
+}
+const TIMED: MapSpec = {
+  type: "BPF_MAP_TYPE_ARRAY",
+  key: 4,
+  value: 24,
+  entries: 1,
+  btf: "bpf_timer",
+}
+
+/** sk_storage_get with flags; leaves 1, or 0 for NULL, and adds 5 to the value. */
+const stored = (slot: number, flags: number, initial: number | null): string =>
+  `${initial === null ? "" : quads(-16, initial)}
+   r1 = map[s] ll; r2 = r8; ${initial === null ? "r3 = 0" : frame("r3", -16)}; r4 = ${flags}
+   call bpf_sk_storage_get; r1 = 0; if r0 == 0 goto null${slot}
+   r1 = *(u64 *)(r0 + 0); r1 += 5; *(u64 *)(r0 + 0) = r1; null${slot}: ${save(slot, "r1")}`
+const unstored = (slot: number): string =>
+  `r1 = map[s] ll; r2 = r8; call bpf_sk_storage_delete; ${save(slot)}`
+
+/** R7: the value at index 0 of a map. */
+const value = (map: string): string =>
+  `${words(-8, 0)}; ${frame("r2", -8)}; r1 = map[${map}] ll; call bpf_map_lookup_elem
+   if r0 == 0 goto out; r7 = r0`
+const timer = (slot: number, call: string, ...args: readonly string[]): string =>
+  `r1 = r7; ${args.map((arg, i) => `r${i + 2} = ${arg}`).join("; ")}
+   call bpf_timer_${call}; ${save(slot)}`
+
+const owned: readonly HelperCase[] = [
+  {
+    name: "sk_storage_get and sk_storage_delete",
+    program: program(
+      "BPF_PROG_TYPE_SCHED_CLS",
+      `r1 = *(u64 *)(r6 + 168); if r1 == 0 goto out; call bpf_sk_fullsock; if r0 == 0 goto out; r8 = r0
+       ${[unstored(0), stored(1, 0, null), stored(2, 1, null), stored(3, 0, null), stored(4, 1, 100), unstored(5), stored(6, 1, 100), stored(7, 2, 100), unstored(8), unstored(9)].join("\n")}
+       out: r0 = 0`,
+      { maps: { s: SK_STORAGE } },
+    ),
+    input: { data: udp4 },
+  },
+  {
+    name: "spin_lock and spin_unlock",
+    program: program(
+      "BPF_PROG_TYPE_SCHED_CLS",
+      `${value("m")}
+       r1 = r7; call bpf_spin_lock; r1 = *(u64 *)(r7 + 8); r1 += 3; *(u64 *)(r7 + 8) = r1
+       r1 = r7; call bpf_spin_unlock
+       r1 = r7; call bpf_spin_lock; r1 = *(u64 *)(r7 + 8); r1 += 3; *(u64 *)(r7 + 8) = r1
+       r1 = r7; call bpf_spin_unlock; out: r0 = 0`,
+      { maps: { m: LOCKED } },
+    ),
+    input: { data: udp4 },
+  },
+  {
+    name: "timers: what the calls return",
+    program: program(
+      "BPF_PROG_TYPE_SCHED_CLS",
+      `${value("t")}
+       ${[
+         timer(0, "set_callback", "subprog[expire] ll"),
+         timer(1, "start", "1000000000", "0"),
+         timer(2, "cancel"),
+         timer(3, "init", "map[t] ll", "2"),
+         timer(4, "init", "map[t] ll", "17"),
+         timer(5, "init", "map[t] ll", "1"),
+         timer(6, "init", "map[t] ll", "1"),
+         timer(7, "start", "1000000000", "0"),
+         timer(8, "set_callback", "subprog[expire] ll"),
+         timer(9, "start", "1000000000", "4"),
+         timer(10, "start", "1000000000", "0"),
+         timer(11, "start", "1000000000", "2"),
+         timer(12, "cancel"),
+         timer(13, "cancel"),
+         timer(14, "start", "1000000000", "0"),
+       ].join("\n")}
+       out: r0 = 0; exit
+       expire: r0 = 0`,
+      { maps: { t: TIMED }, callbacks: ["expire"] },
+    ),
+    input: { data: udp4 },
+  },
+]
+
 export const mapCases: readonly HelperCase[] = [
   ...maps,
   ...loops,
   ...strings,
+  ...owned,
   {
     name: "get_smp_processor_id and get_numa_node_id",
     program: program(SOCKET, `${call("get_numa_node_id")}; ${save(0)}; r0 = 0`),

@@ -20,6 +20,8 @@ export interface MapSpec {
   readonly value: number
   readonly entries: number
   readonly flags?: number
+  /** BTF for the value: an integer of 8 bytes, or a struct that begins with what the kernel owns. */
+  readonly btf?: "u64" | "bpf_spin_lock" | "bpf_timer"
   /** MAP_FREEZE after the elements are in. */
   readonly frozen?: boolean
   /** Elements to put in before the run, as hex of key and value. */
@@ -65,7 +67,9 @@ export function hex(data: Uint8Array): string {
 export function load(kernel: KernelInterface, spec: ProgramSpec): Loaded {
   const maps = new Map<string, number>()
   for (const [name, map] of Object.entries(spec.maps ?? {})) {
+    const types = map.btf === undefined ? undefined : valueTypes(kernel, map.btf)
     const fd = kernel.bpf("MAP_CREATE", {
+      ...types,
       map_type: BPF_MAP_TYPE[map.type],
       key_size: map.key,
       value_size: map.value,
@@ -73,6 +77,7 @@ export function load(kernel: KernelInterface, spec: ProgramSpec): Loaded {
       map_flags: map.flags ?? 0,
     })
     if (fd < 0) throw new Error(`${kernel.kind}: map ${name}: ${errnoName(fd)}`)
+    if (types !== undefined) kernel.close(types.btf_fd)
     maps.set(name, fd)
     for (const [key, value] of map.elements ?? []) {
       const attr = { map_fd: fd, key: bytes(key), value: bytes(value) }
@@ -102,6 +107,34 @@ export function load(kernel: KernelInterface, spec: ProgramSpec): Loaded {
   const said = new TextDecoder().decode(log.subarray(0, end < 0 ? log.length : end))
   if (fd < 0) throw new Error(`${kernel.kind}: PROG_LOAD: ${errnoName(fd)}\n${spec.text}\n${said}`)
   return { fd, maps, log: said }
+}
+
+const LOCK = { bpf_spin_lock: 4, bpf_timer: 16 } as const
+
+/** BTF of an int key and a value: `u64`, or `struct { struct bpf_… own; [pad;] u64 data; }`. */
+function valueTypes(
+  kernel: KernelInterface,
+  value: "u64" | keyof typeof LOCK,
+): { btf_fd: number; btf_key_type_id: number; btf_value_type_id: number } {
+  const builder = new BtfBuilder()
+  const key = builder.int("int", 4, "signed")
+  const u64 = builder.int("u64", 8)
+  let type = u64
+  if (value !== "u64") {
+    const size = LOCK[value]
+    const words = builder.array(size === 4 ? key : u64, size === 4 ? 1 : 2, key)
+    const own = builder.struct(value, size, [
+      { name: "own", type: words, bitOffset: 0, bitSize: 0 },
+    ])
+    const end = (size + 7) & ~7
+    type = builder.struct("value", end + 8, [
+      { name: "own", type: own, bitOffset: 0, bitSize: 0 },
+      { name: "data", type: u64, bitOffset: 8 * end, bitSize: 0 },
+    ])
+  }
+  const fd = kernel.bpf("BTF_LOAD", { btf: builder.build() })
+  if (fd < 0) throw new Error(`${kernel.kind}: BTF_LOAD of a value: ${errnoName(fd)}`)
+  return { btf_fd: fd, btf_key_type_id: key, btf_value_type_id: type }
 }
 
 /** BTF and function records for a program with callbacks; nothing for others. */
