@@ -53,6 +53,14 @@ function integerType(random: Random): RandomType {
 }
 
 function bitFieldType(random: Random): RandomType {
+  if (random.below(6) === 0)
+    return {
+      declare: (name) => `_Bool ${name} : 1`,
+      value(at) {
+        const value = random.below(2) === 1
+        return { value, store: `${at} = ${value ? 1 : 0};` }
+      },
+    }
   const type = random.pick(INTEGERS)
   const width = 1 + random.below(type.bits)
   return {
