@@ -33,19 +33,45 @@ const decoder = new TextDecoder()
 /** The text before the first zero byte among `length` bytes at `offset`. */
 function readText(view: DataView, offset: number, length: number): string {
   checkRoom(view, offset, length)
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length)
-  const end = bytes.indexOf(0)
-  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+  // Most texts are short and ASCII; a decoder costs more to call than they take to copy.
+  let text = ""
+  for (let i = 0; i < length; i++) {
+    const byte = view.getUint8(offset + i)
+    if (byte === 0) return text
+    if (byte > 0x7f || i >= ASCII_MAX) {
+      const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length)
+      const end = bytes.indexOf(0, i)
+      return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end))
+    }
+    text += String.fromCharCode(byte)
+  }
+  return text
 }
 
-/** UTF-8 of a text that must fit into `length` bytes and hold no zero. */
-function textBytes(value: unknown, length: number): Uint8Array {
+/** Longest text that is copied byte by byte. */
+const ASCII_MAX = 64
+
+/** Writes a text and fills the rest of `length` bytes with zeros. */
+function writeText(view: DataView, offset: number, length: number, value: unknown): void {
   if (typeof value !== "string") throw typeMisfit(value, "a string")
-  const bytes = utf8Bytes(value)
-  if (bytes.length > length)
-    throw rangeMisfit(`${showValue(value)} has ${bytes.length} bytes, more than char[${length}]`)
-  if (bytes.indexOf(0) >= 0) throw rangeMisfit(`${showValue(value)} contains a zero character`)
-  return bytes
+  checkRoom(view, offset, length)
+  let at = 0
+  if (value.length <= Math.min(length, ASCII_MAX))
+    for (; at < value.length; at++) {
+      const code = value.charCodeAt(at)
+      if (code === 0 || code > 0x7f) break
+      view.setUint8(offset + at, code)
+    }
+  const target = new Uint8Array(view.buffer, view.byteOffset + offset, length)
+  if (at < value.length) {
+    const bytes = utf8Bytes(value)
+    if (bytes.length > length)
+      throw rangeMisfit(`${showValue(value)} has ${bytes.length} bytes, more than char[${length}]`)
+    if (bytes.indexOf(0) >= 0) throw rangeMisfit(`${showValue(value)} contains a zero character`)
+    target.set(bytes)
+    at = bytes.length
+  }
+  target.fill(0, at)
 }
 
 /**
@@ -57,13 +83,7 @@ export function chars(length: number): Codec<string> {
     size: length,
     align: 1,
     read: (view, offset) => readText(view, offset, length),
-    write(view, offset, value) {
-      const text = textBytes(value, length)
-      checkRoom(view, offset, length)
-      const target = new Uint8Array(view.buffer, view.byteOffset + offset, length)
-      target.set(text)
-      target.fill(0, text.length)
-    },
+    write: (view, offset, value) => writeText(view, offset, length, value),
   }
 }
 
@@ -166,13 +186,8 @@ export const flexibleChars: Codec<string> = {
   align: 1,
   sizeFor: (value) => utf8Bytes(value).length + 1,
   read: (view, offset) => readText(view, offset, Math.max(0, view.byteLength - offset)),
-  write(view, offset, value) {
-    const room = Math.max(0, view.byteLength - offset)
-    const text = textBytes(value, room)
-    const target = new Uint8Array(view.buffer, view.byteOffset + offset, room)
-    target.set(text)
-    target.fill(0, text.length)
-  },
+  write: (view, offset, value) =>
+    writeText(view, offset, Math.max(0, view.byteLength - offset), value),
 }
 
 /** `unsigned char[]` at the end of a struct: all bytes up to the end of the view. */

@@ -33,19 +33,19 @@ export interface BtfFrame {
   readonly stringsEnd: number
 }
 
-/** Bytes after the 12 common ones: a fixed part, and a part per `vlen`. */
-const FIXED_SIZE = new Uint8Array(32)
-const ELEMENT_SIZE = new Uint8Array(32)
-FIXED_SIZE[BTF_KIND_INT] = 4
-FIXED_SIZE[BTF_KIND_ARRAY] = 12
-FIXED_SIZE[BTF_KIND_VAR] = 4
-FIXED_SIZE[BTF_KIND_DECL_TAG] = 4
-ELEMENT_SIZE[BTF_KIND_STRUCT] = 12
-ELEMENT_SIZE[BTF_KIND_UNION] = 12
-ELEMENT_SIZE[BTF_KIND_ENUM] = 8
-ELEMENT_SIZE[BTF_KIND_FUNC_PROTO] = 8
-ELEMENT_SIZE[BTF_KIND_DATASEC] = 12
-ELEMENT_SIZE[BTF_KIND_ENUM64] = 12
+/** Words of a record without its elements, and words of one element, by kind. */
+const FIXED_WORDS = new Uint8Array(32).fill(3)
+const ELEMENT_WORDS = new Uint8Array(32)
+FIXED_WORDS[BTF_KIND_INT] = 4
+FIXED_WORDS[BTF_KIND_ARRAY] = 6
+FIXED_WORDS[BTF_KIND_VAR] = 4
+FIXED_WORDS[BTF_KIND_DECL_TAG] = 4
+ELEMENT_WORDS[BTF_KIND_STRUCT] = 3
+ELEMENT_WORDS[BTF_KIND_UNION] = 3
+ELEMENT_WORDS[BTF_KIND_ENUM] = 2
+ELEMENT_WORDS[BTF_KIND_FUNC_PROTO] = 2
+ELEMENT_WORDS[BTF_KIND_DATASEC] = 3
+ELEMENT_WORDS[BTF_KIND_ENUM64] = 3
 
 /**
  * Reads the header and checks that both sections lie inside `bytes`.
@@ -92,38 +92,51 @@ export function readFrame(bytes: Uint8Array, section: string, split: boolean): B
  * @throws ObjectError at the first type of unknown kind or that does not fit the section.
  */
 export function indexTypes(bytes: Uint8Array, frame: BtfFrame, section: string): Uint32Array {
-  const { littleEndian, typesStart, typesEnd } = frame
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let offsets = new Uint32Array(Math.min(1 << 17, 16 + ((typesEnd - typesStart) >>> 4)))
+  const { typesStart, typesEnd } = frame
+  const fail = (message: string, offset: number): never => {
+    throw new ObjectError(message, { section, offset })
+  }
+  if ((typesEnd - typesStart) % 4 !== 0) fail("type section ends inside a type", typesEnd)
+  const words = typeWords(bytes, frame)
+  const end = words.length
+  let offsets = new Uint32Array(Math.min(1 << 17, 16 + (end >>> 2)))
   let count = 0
-  let at = typesStart
-  while (at < typesEnd) {
-    if (at + 12 > typesEnd)
-      throw new ObjectError("type section ends inside a type", { section, offset: at })
-    const info = view.getUint32(at + 4, littleEndian)
+  let at = 0
+  while (at < end) {
+    const offset = typesStart + 4 * at
+    if (at + 3 > end) fail("type section ends inside a type", offset)
+    const info = words[at + 1]
     const kind = (info >>> 24) & 0x1f
     if (kind === 0 || kind > BTF_KIND_MAX)
-      throw new ObjectError(`BTF kind ${kind} is unknown (1 to ${BTF_KIND_MAX})`, {
-        section,
-        offset: at,
-      })
+      fail(`BTF kind ${kind} is unknown (1 to ${BTF_KIND_MAX})`, offset)
     if (count === offsets.length) {
       const longer = new Uint32Array(2 * count)
       longer.set(offsets)
       offsets = longer
     }
-    offsets[count++] = at
-    at += 12 + FIXED_SIZE[kind] + ELEMENT_SIZE[kind] * (info & 0xffff)
+    offsets[count++] = offset
+    at += FIXED_WORDS[kind] + ELEMENT_WORDS[kind] * (info & 0xffff)
   }
-  if (at > typesEnd)
-    throw new ObjectError(`type ends at ${at}, after the type section's end at ${typesEnd}`, {
-      section,
-      offset: offsets[count - 1],
-    })
-  if (count > BTF_MAX_TYPE)
-    throw new ObjectError(`${count} types, more than ${BTF_MAX_TYPE}`, {
-      section,
-      offset: typesStart,
-    })
+  if (at > end)
+    fail(
+      `type ends at ${typesStart + 4 * at}, after the type section's end at ${typesEnd}`,
+      offsets[count - 1],
+    )
+  if (count > BTF_MAX_TYPE) fail(`${count} types, more than ${BTF_MAX_TYPE}`, typesStart)
   return offsets.subarray(0, count)
+}
+
+const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+/** The type section as 32-bit words of this machine: a view if that is possible, else a copy. */
+function typeWords(bytes: Uint8Array, frame: BtfFrame): Uint32Array {
+  const { littleEndian, typesStart, typesEnd } = frame
+  const start = bytes.byteOffset + typesStart
+  const count = (typesEnd - typesStart) / 4
+  if (littleEndian === hostIsLittleEndian && start % 4 === 0)
+    return new Uint32Array(bytes.buffer, start, count)
+  const view = new DataView(bytes.buffer, start, typesEnd - typesStart)
+  const words = new Uint32Array(count)
+  for (let i = 0; i < count; i++) words[i] = view.getUint32(4 * i, littleEndian)
+  return words
 }

@@ -53,19 +53,38 @@ const HELPERS: Readonly<Record<string, string>> = {
 }`,
   getText: `function getText(view: DataView, offset: number, length: number): string {
   room(view, offset, length)
-  const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length)
-  const end = bytes.indexOf(0)
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+  let text = ""
+  for (let i = 0; i < length; i++) {
+    const byte = view.getUint8(offset + i)
+    if (byte === 0) return text
+    if (byte > 0x7f || i >= 64) {
+      const bytes = new Uint8Array(view.buffer, view.byteOffset + offset, length)
+      const end = bytes.indexOf(0, i)
+      return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end))
+    }
+    text += String.fromCharCode(byte)
+  }
+  return text
 }`,
   setText: `function setText(view: DataView, offset: number, length: number, value: unknown, path: string, ...at: number[]): void {
   if (typeof value !== "string") fail(path, at, \`\${show(value)} is not a string\`, TypeError)
-  const bytes = new TextEncoder().encode(value)
-  if (bytes.length > length)
-    fail(path, at, \`\${show(value)} has \${bytes.length} bytes, more than char[\${length}]\`, RangeError)
-  if (bytes.indexOf(0) >= 0) fail(path, at, \`\${show(value)} contains a zero character\`, RangeError)
+  let end = 0
+  if (value.length <= Math.min(length, 64))
+    for (; end < value.length; end++) {
+      const code = value.charCodeAt(end)
+      if (code === 0 || code > 0x7f) break
+      view.setUint8(offset + end, code)
+    }
   const target = new Uint8Array(view.buffer, view.byteOffset + offset, length)
-  target.set(bytes)
-  target.fill(0, bytes.length)
+  if (end < value.length) {
+    const bytes = new TextEncoder().encode(value)
+    if (bytes.length > length)
+      fail(path, at, \`\${show(value)} has \${bytes.length} bytes, more than char[\${length}]\`, RangeError)
+    if (bytes.indexOf(0) >= 0) fail(path, at, \`\${show(value)} contains a zero character\`, RangeError)
+    target.set(bytes)
+    end = bytes.length
+  }
+  target.fill(0, end)
 }`,
   getBytes: `function getBytes(view: DataView, offset: number, length: number): Uint8Array {
   room(view, offset, length)
