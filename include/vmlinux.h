@@ -4678,6 +4678,13 @@ struct rb_node {
 	struct rb_node *rb_left;
 };
 
+struct bpf_ringbuf {
+	u64 mask;
+	int nr_pages;
+	unsigned long consumer_pos;
+	unsigned long producer_pos;
+};
+
 struct bpf_nf_ctx {
 	const struct nf_hook_state *state;
 	struct sk_buff *skb;

@@ -2737,3 +2737,10 @@ struct rb_node {
 	struct rb_node *rb_right;
 	struct rb_node *rb_left;
 };
+
+struct bpf_ringbuf {
+	u64 mask;
+	int nr_pages;
+	unsigned long consumer_pos;
+	unsigned long producer_pos;
+};

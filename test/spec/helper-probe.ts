@@ -276,5 +276,41 @@ export function kernelSignatures(wanted: ReadonlySet<string>): KernelSignature[]
   return found
 }
 
+/** Words of the kernel's read-only data, from the end of its code; unreadable parts are zero. */
+function* readOnlyChunks(memory: KernelMemory): Generator<DataView> {
+  const functions = existsSync("/proc/kallsyms") ? kernelFunctions() : new Map<bigint, string[]>()
+  const end = [...functions].find(([, names]) => names.includes("_etext"))?.[0]
+  if (end === undefined) return
+  const start = (end >> 16n) << 16n
+  for (let at = start; at < start + 24n * 1024n * 1024n; at += BigInt(CHUNK)) {
+    const view = memory.chunk(at)
+    if (view !== null) yield view
+  }
+}
+
+/**
+ * The KF_ flags of kfuncs by BTF id, from the kernel's BTF_KFUNCS sets: a count, the number 1, and
+ * pairs of id and flags. Sets that span two chunks are missed.
+ */
+export function kernelKfuncFlags(ids: ReadonlySet<number>): Map<number, number> {
+  const memory = new KernelMemory()
+  const found = new Map<number, number>()
+  for (const view of readOnlyChunks(memory)) {
+    const words = new Uint32Array(view.buffer)
+    for (let at = 0; at + 4 <= words.length; at++) {
+      const count = words[at]
+      if (count === 0 || count > 200 || words[at + 1] !== 1) continue
+      const pairs = Array.from(words.subarray(at + 2, at + 2 + 2 * count))
+      if (pairs.length < 2 * count) continue
+      if (!pairs.every((word, index) => (index % 2 === 0 ? ids.has(word) : word <= 0xffff)))
+        continue
+      for (let index = 0; index < pairs.length; index += 2)
+        found.set(pairs[index], pairs[index + 1])
+    }
+  }
+  memory.close()
+  return found
+}
+
 /** Ids from 1 to the last. */
 export const helperIds: readonly number[] = HELPER_NAMES.map((_name, id) => id).slice(1)

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest"
 import { KFUNCS, kfuncAllowed, kfuncByName } from "../../src/spec/index.ts"
 import { describeWith, requirement } from "../support/requirements.ts"
-import { kernelBtf, loads, scenarios } from "./helper-probe.ts"
+import { kernelBtf, kernelKfuncFlags, loads, scenarios } from "./helper-probe.ts"
 import { insn, tryLoad } from "./trial.ts"
 
 describe("kfuncs", () => {
@@ -41,6 +41,26 @@ describeWith([btfThere], "kfuncs in the running kernel's BTF", () => {
       const proto = btf.typeOf(btf.findByName(name, "func")!, "func").type
       const names = btf.typeOf(proto, "func_proto").params.map((parameter) => parameter.name)
       for (const parameter of names) expect(`${name} ${prototype}`).toContain(parameter)
+    }
+  })
+})
+
+const flagBits = `acquire release ret_null 8 trusted_args sleepable destructive rcu iter_new
+  iter_next iter_destroy rcu_protected fastcall arena_ret arena_arg1 arena_arg2`.split(/\s+/)
+
+describeWith([requirement.linux(), btfThere], "flags of kfuncs", () => {
+  test("are those of the kernel's own sets", () => {
+    const btf = kernelBtf()!
+    const ids = new Map(KFUNCS.map((kfunc) => [btf.findByName(kfunc.name, "func") ?? 0, kfunc]))
+    const tagged = btf.findAll("bpf_kfunc", "decl_tag").map((id) => btf.typeOf(id, "decl_tag").type)
+    const kernel = kernelKfuncFlags(new Set(tagged))
+    if (kernel.size === 0) console.warn("skipped: kernel memory or symbols are not readable")
+    else expect(kernel.size).toBeGreaterThan(150)
+    for (const [id, { name, flags }] of ids) {
+      const word = kernel.get(id)
+      if (word === undefined) continue
+      const linux = flagBits.filter((_flag, bit) => (word & (1 << bit)) !== 0)
+      expect(`${name} ${flags.join(" ")}`).toBe(`${name} ${linux.join(" ")}`)
     }
   })
 })

@@ -40,7 +40,7 @@ int questions(void *ctx)
 	total += BPF_CORE_READ_BITFIELD(task, in_execve);
 	total += bpf_core_field_size(struct task_struct, comm);
 	total += bpf_core_field_offset(task->comm);
-	total += bpf_core_type_exists(struct bpf_map) + bpf_core_type_size(struct file);
+	total += bpf_core_type_exists(struct bpf_ringbuf) + bpf_core_type_size(struct file);
 	total += bpf_core_type_id_local(struct loop) + bpf_core_type_id_kernel(struct task_struct);
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_loop))
 		bpf_loop(8, add, &loop, 0);

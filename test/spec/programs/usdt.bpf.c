@@ -22,11 +22,13 @@ SEC("tp_btf/sched_switch")
 int BPF_PROG(with_kfuncs)
 {
 	struct task_struct *task = bpf_task_from_pid(1);
+	int pid;
 
 	if (!task)
 		return 0;
+	pid = task->pid;
 	bpf_task_release(task);
-	return task->pid;
+	return pid;
 }
 
 char LICENSE[] SEC("license") = "GPL";
