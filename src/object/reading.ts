@@ -6,7 +6,7 @@ import type { MapDefinition } from "./model.ts"
 export interface ReadObjectOptions {
   /** File name or any other name: part of messages, and prefix of the names of data maps. */
   readonly name?: string
-  /** Refuse what libbpf 1.x refuses; see docs/internals of `object`. */
+  /** Refuse what libbpf 1.x refuses; `readObject` lists it. */
   readonly strict?: boolean
 }
 

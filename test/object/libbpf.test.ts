@@ -196,7 +196,12 @@ describeWith(
   () => {
     test("what `bpftool gen object` makes of two objects reads as libbpf reads it", () => {
       const out = join(mkdtempSync(join(tmpdir(), "skep-linked-")), "linked.bpf.o")
-      const parts = [compile("basic.c"), compile("sections.c"), compile("core.c"), compile("externs.c")]
+      const parts = [
+        compile("basic.c"),
+        compile("sections.c"),
+        compile("core.c"),
+        compile("externs.c"),
+      ]
       const { status, stderr } = spawnSync("bpftool", ["gen", "object", out, ...parts], {
         encoding: "utf8",
       })

@@ -145,6 +145,16 @@ describeWith([requirement.clang()], "Programs and globals", () => {
     ])
   })
 
+  test("an exception callback belongs to the program that names it", () => {
+    const path = compileText(`
+      __attribute__((noinline)) int on_error(unsigned long cookie) { return cookie; }
+      __attribute__((section("xdp"), btf_decl_tag("exception_callback:on_error")))
+      int entry(void *ctx) { return 1; }
+      __attribute__((section("xdp"))) int other(void *ctx) { return 2; }`)
+    const functions = readObject(objectBytes(path)).programs.map((p) => p.subprograms.map(nameOf))
+    expect(functions).toEqual([["entry", "on_error"], ["other"]])
+  })
+
   test("the only function of .text is a program without type", () => {
     const object = readObject(assemble(".globl f\n.type f,@function\nf:\nr0 = 0\nexit"))
     expect(object.programs).toMatchObject([{ name: "f", section: ".text", type: 0 }])
