@@ -1,13 +1,17 @@
 // Builds dist/: the command line in lazy chunks, and the library entries. `--types` adds the .d.ts.
 import { spawnSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { chmodSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..")
 process.chdir(root)
-rmSync("dist", { recursive: true, force: true })
+const { version } = JSON.parse(readFileSync("package.json", "utf8"))
+
+// Built aside and moved into place: whoever runs dist/ meanwhile has the old or the new one whole.
+const fresh = `dist.${process.pid}.tmp`
+rmSync(fresh, { recursive: true, force: true })
 
 const common = {
   bundle: true,
@@ -20,26 +24,37 @@ const common = {
   logLevel: "warning",
 }
 
-await Promise.all([
-  build({
-    ...common,
-    entryPoints: ["src/cli/main.ts"],
-    outdir: "dist/cli",
-    banner: { js: "#!/usr/bin/env node" },
-    // commander is CommonJS inside; bundled ESM has no require() of its own.
-    inject: ["scripts/require-shim.mjs"],
-  }),
-  build({
-    ...common,
-    entryPoints: {
-      index: "src/api/index.ts",
-      embedded: "src/api/embedded.ts",
-      linux: "src/api/linux.ts",
-      testing: "src/api/testing.ts",
-    },
-    outdir: "dist/lib",
-  }),
-])
+try {
+  await Promise.all([
+    build({
+      ...common,
+      entryPoints: ["src/cli/main.ts"],
+      outdir: `${fresh}/cli`,
+      define: { SKEP_VERSION: JSON.stringify(version) },
+      // White space too: start-up time is reading and parsing. Names stay, for stack traces.
+      minifyWhitespace: true,
+      // commander is CommonJS inside; bundled ESM has no require() of its own.
+      banner: {
+        js: 'import { createRequire as createRequire_ } from "node:module"\nconst require = createRequire_(import.meta.url)',
+      },
+    }),
+    build({
+      ...common,
+      entryPoints: {
+        index: "src/api/index.ts",
+        embedded: "src/api/embedded.ts",
+        linux: "src/api/linux.ts",
+        testing: "src/api/testing.ts",
+      },
+      outdir: `${fresh}/lib`,
+    }),
+  ])
+  chmodSync(`${fresh}/cli/main.js`, 0o755)
+  rmSync("dist", { recursive: true, force: true })
+  renameSync(fresh, "dist")
+} finally {
+  rmSync(fresh, { recursive: true, force: true })
+}
 
 if (process.argv.includes("--types")) {
   const flags = ["-p", "tsconfig.build.json"]

@@ -22,7 +22,13 @@ import { BpfObject, parseObject, type Schema } from "./object.ts"
 import type { Program } from "./program.ts"
 
 export * from "../packet/index.ts"
-export { embeddedKernel } from "./embedded.ts"
+export {
+  type EmitOptions,
+  type EventFields,
+  embeddedKernel,
+  type Received,
+  type Task,
+} from "./embedded.ts"
 
 export interface TestBenchOptions<S extends Schema = Schema>
   extends EmbeddedKernelOptions,
@@ -42,7 +48,7 @@ const DEVICE_TYPES: readonly number[] = [
 ]
 
 /** A kernel of its own with one loaded (and attached) object in it. */
-export class TestBench<S extends Schema = Schema> implements Disposable {
+export class TestBench<S extends Schema = AnySchema> implements Disposable {
   readonly kernel: EmbeddedKernel
   readonly collection: Collection<S>
   readonly device: NetworkInterface

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The `skep` command. `--version` is answered here, before anything is loaded; everything else is
  * in chunks that are loaded when they are needed.

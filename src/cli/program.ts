@@ -122,7 +122,7 @@ function report(error: unknown, context: Context): number {
   // Help and version end like this too, with code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const { message, details, exitCode } = explainError(error)
-  context.io.stderr.write(prefix(context) + message + "\n")
+  context.io.stderr.write(`${prefix(context) + message}\n`)
   for (const line of details) context.io.stderr.write(`${line}\n`)
   if ((context.io.env["SKEP_DEBUG"] ?? "") !== "" && error instanceof Error)
     context.io.stderr.write(`${error.stack}\n`)
