@@ -74,8 +74,8 @@ export function verifierError(rejection: Rejection): VerifierError | RelocationE
       : poisoned.find(({ slot }) => slot === place.instruction || slot + 1 === place.instruction)
   if (culprit === undefined) return error
   return new RelocationError(
-    `program '${program.name}', instruction ${culprit.slot}${line}: ${culprit.kind} of ` +
-      `${culprit.local}: ${culprit.reason} (guard the access with bpf_core_field_exists)`,
+    `program '${program.name}', instruction ${culprit.slot}${line}: ${culprit.kind}: ` +
+      `${culprit.reason} (${guardOf(culprit.kind)})`,
     {
       program: program.name,
       instruction: culprit.slot,
@@ -85,6 +85,12 @@ export function verifierError(rejection: Rejection): VerifierError | RelocationE
       cause: error,
     },
   )
+}
+
+/** What keeps the verifier from reaching an access that this kernel cannot satisfy. */
+function guardOf(kind: string): string {
+  if (kind.startsWith("ENUMVAL")) return "guard it with bpf_core_enum_value_exists"
+  return `guard it with bpf_core_${kind.startsWith("TYPE") ? "type" : "field"}_exists`
 }
 
 function sourceOf(

@@ -4,10 +4,16 @@
  */
 
 import { afterEach, describe, expect, test } from "vitest"
-import { BpfError, NotSupportedError, ObjectError, RelocationError } from "../../src/base/index.ts"
+import {
+  BpfError,
+  NotSupportedError,
+  ObjectError,
+  RelocationError,
+  VerifierError,
+} from "../../src/base/index.ts"
 import { type LoadedObject, type LoadOptions, loadObject } from "../../src/loader/index.ts"
 import { type BpfObject, readObject, withGlobals, withMaps } from "../../src/object/index.ts"
-import { compile, objectBytes, objectsOf } from "../object/corpus.ts"
+import { compile, compileText, objectBytes, objectsOf } from "../object/corpus.ts"
 import { describeWith, requirement } from "../support/requirements.ts"
 import { kernels, key32, lookUp, runOnPacket, runRaw } from "./kernels.ts"
 
@@ -251,6 +257,54 @@ describe.each(kernels)("On $label", ({ kernel, label }) => {
       test("kernel functions are called by their BTF ids, missing weak ones never", () => {
         const loaded = load(read("externs"), { programs: ["functions"] })
         expect(loaded.programs.size).toBe(1)
+      })
+
+      test("an access to a field that the kernel lacks is a RelocationError, the log its cause", () => {
+        const path = compileText(`
+          struct task_struct { int nowhere; } __attribute__((preserve_access_index));
+          static void *(*current)(void) = (void *)35;
+          static long (*probe)(void *to, unsigned size, const void *from) = (void *)113;
+          __attribute__((section("raw_tp/sys_enter"), used)) int program(void *ctx)
+          {
+            struct task_struct *task = current();
+            int value = 0;
+            probe(&value, 4, __builtin_preserve_access_index(&task->nowhere));
+            return value;
+          }
+          char _license[] __attribute__((section("license"))) = "GPL";`)
+        const object = readObject(objectBytes(path), { name: "nowhere.o" })
+        let error: unknown
+        try {
+          load(object)
+        } catch (thrown) {
+          error = thrown
+        }
+        expect(error).toBeInstanceOf(RelocationError)
+        expect((error as RelocationError).cause).toBeInstanceOf(VerifierError)
+        expect((error as RelocationError).message).toMatch(
+          /^program 'program', instruction \d+, text\.c:\d+: FIELD_BYTE_OFFSET: task_struct\.nowhere is not .* \(guard it with bpf_core_field_exists\)$/,
+        )
+      })
+
+      test("a rejection says which line and why, with the whole log", () => {
+        const path = compileText(`
+          __attribute__((section("socket"), used)) int program(void *ctx)
+          {
+            return *(int *)(ctx + 4096);
+          }`)
+        const object = readObject(objectBytes(path), { name: "bad.o" })
+        let error: unknown
+        try {
+          load(object)
+        } catch (thrown) {
+          error = thrown
+        }
+        expect(error).toBeInstanceOf(VerifierError)
+        const refused = error as VerifierError
+        expect(refused.reason).toMatch(/^invalid bpf_context access off=4096 size=4/)
+        expect(refused.at).toMatchObject({ instruction: 0, line: 4 })
+        expect(refused.at?.source).toBe("return *(int *)(ctx + 4096);")
+        expect(refused.log.at(-1)).toMatch(/^processed 1 insns/)
       })
 
       test("accesses are relocated to the running kernel's types", () => {
