@@ -6,7 +6,7 @@ export { Handle, reportLeaks } from "./handle.ts"
 export { Kernel, type KernelLoadOptions } from "./kernel.ts"
 export { Link, type LinkInfo, LinkSet } from "./link.ts"
 export * from "./maps/index.ts"
-export { BpfObject, parseObject, type Schema } from "./object.ts"
+export { type AnySchema, BpfObject, parseObject, type Schema } from "./object.ts"
 export {
   type AttachTarget,
   Program,

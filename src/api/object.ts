@@ -17,12 +17,22 @@ import {
 import { BPF_MAP_TYPE } from "../spec/index.ts"
 import type { MapHandle } from "./maps/map-handle.ts"
 import type { MapSpec } from "./maps/map-spec.ts"
+import type { Program } from "./program.ts"
 
 /** What code generation writes for one object file. */
 export interface Schema {
   readonly maps: Record<string, MapHandle>
   readonly programs: Record<string, unknown>
   readonly globals: Record<string, unknown>
+}
+
+/** The schema of an object without generated types: everything is there, nothing is checked. */
+export interface AnySchema extends Schema {
+  // biome-ignore lint/suspicious/noExplicitAny: the escape hatch where there are no generated types
+  readonly maps: Record<string, any>
+  readonly programs: Record<string, Program>
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly globals: Record<string, any>
 }
 
 export class BpfObject<S extends Schema = Schema> {
@@ -82,7 +92,7 @@ export class BpfObject<S extends Schema = Schema> {
  *
  * @throws ObjectError with section and offset for anything that is not well-formed.
  */
-export function parseObject<S extends Schema = Schema>(
+export function parseObject<S extends Schema = AnySchema>(
   elf: Uint8Array,
   options: ReadObjectOptions = {},
 ): BpfObject<S> {

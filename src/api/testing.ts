@@ -18,7 +18,7 @@ import {
 } from "./embedded.ts"
 import type { KernelLoadOptions } from "./kernel.ts"
 import type { Link } from "./link.ts"
-import { BpfObject, parseObject, type Schema } from "./object.ts"
+import { type AnySchema, BpfObject, parseObject, type Schema } from "./object.ts"
 import type { Program } from "./program.ts"
 
 export * from "../packet/index.ts"
@@ -29,6 +29,7 @@ export {
   type Received,
   type Task,
 } from "./embedded.ts"
+export type { AnySchema }
 
 export interface TestBenchOptions<S extends Schema = Schema>
   extends EmbeddedKernelOptions,
@@ -131,13 +132,4 @@ export function testBench<S extends Schema = AnySchema>(
   options?: TestBenchOptions<S>,
 ): TestBench<S> {
   return new TestBench(object, options)
-}
-
-/** The schema of an object without generated types: everything is there, nothing is checked. */
-export interface AnySchema extends Schema {
-  // biome-ignore lint/suspicious/noExplicitAny: the escape hatch for tests without generated types
-  readonly maps: Record<string, any>
-  readonly programs: Record<string, Program>
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  readonly globals: Record<string, any>
 }
