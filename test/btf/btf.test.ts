@@ -2,7 +2,14 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { ObjectError } from "../../src/base/index.ts"
-import { type Btf, codecFor, readBtf } from "../../src/btf/index.ts"
+import {
+  type Btf,
+  codecFor,
+  printC,
+  printCodecs,
+  readBtf,
+  validateBtf,
+} from "../../src/btf/index.ts"
 import { describeWith, requirement } from "../support/requirements.ts"
 import {
   compileBpf,
@@ -221,9 +228,13 @@ function readAll(btf: Btf): void {
       () => btf.declTags(id),
       () => btf.findAll(btf.type(id).name),
       () => codecFor(btf, id),
+      () => printC(btf, [id]),
+      () => printCodecs(btf, [id]),
     ])
       onlyObjectErrors(ask)
   }
+  onlyObjectErrors(() => printC(btf))
+  validateBtf(btf.bytes)
 }
 
 function onlyObjectErrors(ask: () => unknown): void {
@@ -245,7 +256,7 @@ describeWith([requirement.clang()], "hostile BTF", () => {
     const seed = newSeed()
     const random = new Random(seed)
     const original = elfSection(compileBpf(SOURCE), ".BTF")
-    for (let round = 0; round < rounds(300); round++) {
+    for (let round = 0; round < rounds(150); round++) {
       const bytes = original.slice()
       for (let i = 0; i <= random.below(4); i++)
         bytes[random.below(bytes.length)] =

@@ -72,6 +72,8 @@ export function parseSpec(btf: Btf, relocation: CoreRelocation): CoreSpec {
   const { type: root, kind, access } = relocation
   const subject = coreSubject(kind)
   if (subject === undefined) throw new SpecProblem(`relocation kind ${kind} is unknown`)
+  if (root >= btf.typeCount)
+    throw new SpecProblem(`type id ${root} is not below the number of types, ${btf.typeCount}`)
   const spec: CoreSpec = { btf, root, kind, accesses: [], raw: [], bitOffset: 0 }
   if (subject === "type") {
     if (access !== "0") throw new SpecProblem(`access string of a type is '${access}', not '0'`)

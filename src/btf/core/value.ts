@@ -76,7 +76,8 @@ function fieldValue(spec: CoreSpec): CoreValue {
   const { btf, kind, bitOffset } = spec
   const last = spec.accesses[spec.accesses.length - 1]
   if (last.name === null) {
-    if (kind === BPF_CORE_FIELD_BYTE_OFFSET) return offsetValue(spec, bitOffset / 8, last.type)
+    if (kind === BPF_CORE_FIELD_BYTE_OFFSET)
+      return offsetValue(spec, Math.floor(bitOffset / 8), last.type)
     if (kind === BPF_CORE_FIELD_BYTE_SIZE) return plain(sizeOf(btf, last.type))
     throw new SpecProblem(`${coreKindName(kind)} does not apply to an array element`)
   }
@@ -88,7 +89,7 @@ function fieldValue(spec: CoreSpec): CoreValue {
   const size = sizeOf(btf, type.id)
   const unit = isBitField
     ? bitFieldUnit(bitOffset, member.bitSize, size)
-    : { offset: bitOffset / 8, size }
+    : { offset: Math.floor(bitOffset / 8), size }
   const bits = isBitField ? member.bitSize : 8 * size
   switch (kind) {
     case BPF_CORE_FIELD_BYTE_OFFSET:

@@ -16,6 +16,9 @@ const LEVELS_MAX = 32
 /** Most lines of members and enumerators: about 15 times those of a kernel. */
 const LINES_MAX = 2_000_000
 
+/** Most members that fill one gap. */
+const PADDING_MAX = 16_384
+
 /** What a padding bit-field may be made of, the widest first. */
 const PAD_TYPES = [
   { name: "long", bits: 64 },
@@ -159,7 +162,8 @@ export class CText {
       const { bitOffset, bitSize } = member
       const align = packed ? 1 : this.alignOf(member.type)
       const inside = inBitFields && bitSize > 0
-      lines.push(...padding({ from: end, to: bitOffset, align, inBitFields: inside }))
+      for (const pad of padding({ from: end, to: bitOffset, align, inBitFields: inside }))
+        lines.push(pad)
       const declaration = this.declare(member.type, member.name, level + 1)
       lines.push(bitSize > 0 ? `${declaration}: ${bitSize};` : `${declaration};`)
       end = bitOffset + (bitSize > 0 ? bitSize : 8 * this.sizeOf(member.type))
@@ -167,7 +171,8 @@ export class CText {
     }
     if (type.kind === "struct") {
       const align = this.alignOf(type.id)
-      lines.push(...padding({ from: end, to: 8 * type.size, align, inBitFields: false }))
+      for (const pad of padding({ from: end, to: 8 * type.size, align, inBitFields: false }))
+        lines.push(pad)
     }
     const open = `${type.kind}${tag === "" ? "" : ` ${tag}`} {`
     const body = lines.map((line) => `\n${indent}${line}`).join("")
@@ -330,6 +335,8 @@ function padding(place: {
     else if (needed) lines.push(`${unit.name}: 0;`)
     at = boundary
   }
+  if (to - at > PADDING_MAX * unit.bits)
+    throw new ObjectError(`a gap of ${(to - at) / 8} bytes is too long to be written as members`)
   for (; to - at >= unit.bits; at += unit.bits) lines.push(`${unit.name}: ${unit.bits};`)
   if (at < to) {
     const rest = to - at

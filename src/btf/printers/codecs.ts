@@ -29,6 +29,8 @@ export interface PrintCodecsOptions {
   readonly importFrom?: string
   /** First line, without comment signs. */
   readonly head?: string
+  /** Where names are taken from; types that it has declared already are printed too. */
+  readonly types?: TypeScriptTypes
 }
 
 /**
@@ -42,7 +44,7 @@ export function printCodecs(
   ids: Iterable<number>,
   options: PrintCodecsOptions = {},
 ): string {
-  const types = new TypeScriptTypes(btf)
+  const types = options.types ?? new TypeScriptTypes(btf)
   const codecs: string[] = []
   for (const id of ids) {
     const shape = shapeOf(btf, id)

@@ -4,6 +4,7 @@ import {
   BPF_CORE_ENUMVAL_VALUE,
   BPF_CORE_TYPE_EXISTS,
   BPF_CORE_TYPE_MATCHES,
+  type Btf,
   BtfBuilder,
   CORE_POISON_HELPER,
   declaredBtf,
@@ -13,7 +14,7 @@ import {
 } from "../../../src/btf/index.ts"
 import { decodeInstruction } from "../../../src/isa/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
-import { runC } from "../support.ts"
+import { newSeed, Random, rounds, runC } from "../support.ts"
 import { compileProgram, compileTarget, heldValue, relocateAll } from "./programs.ts"
 
 const CORE = "#define core __attribute__((preserve_access_index))\n"
@@ -398,6 +399,54 @@ describe("TYPE_MATCHES", () => {
     })
     expect(result).toMatchObject({ status: "patched", value: 3n << 41n })
     expect(heldValue(program, 0)).toBe(3n << 41n)
+  })
+})
+
+describeWith([requirement.clang()], "relocations of damaged types", () => {
+  test("end with a result or a RelocationError", () => {
+    const seed = newSeed()
+    const random = new Random(seed)
+    const object = compileProgram(`${CORE}
+      struct inner { int x; short y[4]; } core; enum e { A, B };
+      struct task { int pid; struct { struct inner in; }; unsigned flag : 3; struct task *next; } core;
+      __attribute__((section("x"))) long f(struct task *t) { return t->in.y[2] + t->next->pid; }
+      __attribute__((section("y"))) long g(struct task *t) {
+        return __builtin_preserve_field_info(t->flag, 4) + __builtin_preserve_enum_value(*(enum e *)B, 1)
+          + __builtin_preserve_type_info(*(struct inner *)0, 1) + __builtin_btf_type_id(*(struct task *)0, 1); }`)
+    const target = declaredBtf(`enum e { B = 4 }; struct inner { long q; int x; short y[8]; };
+      struct task { char c; union { struct { struct inner in; int pid; }; }; unsigned flag : 3; struct task *next; };`)
+    const damage = (bytes: Uint8Array): Btf | null => {
+      const copy = bytes.slice()
+      for (let i = random.below(5); i > 0; i--)
+        copy[random.below(copy.length)] = random.pick([0, 1, 0xff, random.below(256)])
+      try {
+        return readBtf(copy)
+      } catch {
+        return null
+      }
+    }
+    for (let round = 0; round < rounds(500); round++) {
+      const local = damage(object.btf.bytes)
+      const kernel = damage(target.bytes)
+      if (local === null || kernel === null) continue
+      for (const program of object.programs)
+        for (const relocation of program.relocations) {
+          const kind = random.below(5) === 0 ? random.below(14) : relocation.kind
+          try {
+            relocateCore({
+              program: program.bytes.slice(),
+              slot: relocation.offset / 8,
+              relocation: { ...relocation, kind },
+              local,
+              targets: [kernel],
+              programName: program.section,
+            })
+          } catch (error) {
+            if (!(error instanceof RelocationError))
+              throw new Error(`seed ${seed}, round ${round}`, { cause: error })
+          }
+        }
+    }
   })
 })
 
