@@ -230,14 +230,16 @@ export class SkBuffer implements PacketBuffer {
 
   /**
    * Makes room for `head` bytes before `data` and `tail` bytes after `dataEnd`, moving the packet
-   * if need be (pskb_expand_head). Returns false when memory is exhausted.
+   * if need be (skb_cow, pskb_expand_head: headroom grows in steps of NET_SKB_PAD). Returns false
+   * when memory is exhausted.
    */
   reserve(head: number, tail: number): boolean {
     if (this.data - this.hardStart >= head && this.hardEnd - this.dataEnd >= tail) return true
     const { memory } = this
     const oldStart = this.hardStart
     const used = this.dataEnd - oldStart
-    const shift = Math.max(0, head - (this.data - oldStart))
+    const missing = Math.max(0, head - (this.data - oldStart))
+    const shift = (missing + SKB_HEADROOM - 1) & -SKB_HEADROOM
     const size = roundUp(used + shift + Math.max(tail, 320))
     const start = memory.allocate(size, 64)
     if (start === 0) return false
@@ -251,7 +253,9 @@ export class SkBuffer implements PacketBuffer {
     this.dataEnd += moved
     this.macHeader += moved
     this.networkHeader += moved
+    // Linux adds the shift to "unset" (0xffff) as well, in 16 bits, and then takes it for set.
     if (this.transportHeader >= 0) this.transportHeader += moved
+    else if (shift > 0) this.transportHeader = start + shift - 1
     return true
   }
 

@@ -204,7 +204,8 @@ function adjustRoom(machine: HelperMachine, skb: SkBuffer): number {
     if (!shrink || (flags & DECAP_L3) === DECAP_L3) return -ERRNO.EINVAL
     lengthMin = flags & F.BPF_F_ADJ_ROOM_DECAP_L3_IPV4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES
   }
-  const network = skb.dataEnd - skb.networkHeader
+  // A packet that was cut before its network header has, in 32 bits, a very long payload.
+  const network = (skb.dataEnd - skb.networkHeader) >>> 0
   if (shrink && (bytes >= network || network - bytes < lengthMin)) return -ERRNO.ENOTSUPP
   if (!shrink && skb.length + bytes > LENGTH_MAX && !isGso(skb)) return -ERRNO.ENOTSUPP
   const result = shrink

@@ -18,7 +18,7 @@ const XDP = "BPF_PROG_TYPE_XDP"
 const SKB_BYTES = 192
 
 /** A tc program: body, then a summary of the context in `out` from slot 40 on. */
-function tc(
+export function tc(
   name: string,
   body: string,
   data: Uint8Array = udp4,
@@ -34,7 +34,7 @@ function tc(
   }
 }
 
-function xdp(
+export function xdp(
   name: string,
   body: string,
   data: Uint8Array = udp4,
@@ -51,7 +51,11 @@ function xdp(
 }
 
 /** A call with the context first and constants after it. */
-const onPacket = (slot: number, helper: string, ...args: readonly (number | string)[]): string =>
+export const onPacket = (
+  slot: number,
+  helper: string,
+  ...args: readonly (number | string)[]
+): string =>
   [
     "r1 = r6",
     ...args.map((arg, i) => `r${i + 2} = ${arg}${typeof arg === "string" ? " ll" : ""}`),
@@ -61,13 +65,18 @@ const onPacket = (slot: number, helper: string, ...args: readonly (number | stri
 
 // ---- bytes -------------------------------------------------------------------------------------------
 
-const load = (slot: number, offset: number, length: number): string =>
+export const load = (slot: number, offset: number, length: number): string =>
   `${quads(-32, 5, 5)}; r1 = r6; r2 = ${offset}; ${frame("r3", -32)}; r4 = ${length}
    call bpf_skb_load_bytes; ${save(slot)}; ${saveStack(slot + 1, -32, 16)}`
-const loadRelative = (slot: number, offset: number, length: number, start: number): string =>
+export const loadRelative = (slot: number, offset: number, length: number, start: number): string =>
   `${quads(-32, 5, 5)}; r1 = r6; r2 = ${offset}; ${frame("r3", -32)}; r4 = ${length}; r5 = ${start}
    call bpf_skb_load_bytes_relative; ${save(slot)}; ${saveStack(slot + 1, -32, 16)}`
-const store = (slot: number, offset: number, length: number, flags: number | string): string =>
+export const store = (
+  slot: number,
+  offset: number,
+  length: number,
+  flags: number | string,
+): string =>
   `${quads(-32, 0x11223344, 0x55667788)}; r1 = r6; r2 = ${offset}; ${frame("r3", -32)}; r4 = ${length}
    r5 = ${flags}${typeof flags === "string" ? " ll" : ""}; call bpf_skb_store_bytes; ${save(slot)}`
 
@@ -133,14 +142,14 @@ const bytes: readonly HelperCase[] = [
 
 // ---- checksums ------------------------------------------------------------------------------------------
 
-const l3 = (
+export const l3 = (
   slot: number,
   offset: number,
   from: number | string,
   to: number | string,
   flags: number | string,
 ): string => onPacket(slot, "l3_csum_replace", offset, from, to, flags)
-const l4 = (
+export const l4 = (
   slot: number,
   offset: number,
   from: number | string,
@@ -256,10 +265,14 @@ const checksums: readonly HelperCase[] = [
 
 // ---- size and headers --------------------------------------------------------------------------------------
 
-const swapped = (etherType: number): number => ((etherType & 0xff) << 8) | (etherType >> 8)
+export const swapped = (etherType: number): number => ((etherType & 0xff) << 8) | (etherType >> 8)
 
-const room = (slot: number, difference: number, mode: number, flags: number | string): string =>
-  onPacket(slot, "skb_adjust_room", difference, mode, flags)
+export const room = (
+  slot: number,
+  difference: number,
+  mode: number,
+  flags: number | string,
+): string => onPacket(slot, "skb_adjust_room", difference, mode, flags)
 
 const sizes: readonly HelperCase[] = [
   ...[0, 13, 14, 50, 98, 99, 200, 3000, 16064, 16065].map((length) =>
@@ -357,9 +370,9 @@ const sizes: readonly HelperCase[] = [
 
 // ---- VLAN -------------------------------------------------------------------------------------------------------
 
-const push = (slot: number, protocol: number, tci: number): string =>
+export const push = (slot: number, protocol: number, tci: number): string =>
   onPacket(slot, "skb_vlan_push", swapped(protocol), tci)
-const pop = (slot: number): string => onPacket(slot, "skb_vlan_pop")
+export const pop = (slot: number): string => onPacket(slot, "skb_vlan_pop")
 
 const vlans: readonly HelperCase[] = [
   tc("skb_vlan_push", push(0, 0x8100, 0x123)),
@@ -392,10 +405,10 @@ const vlans: readonly HelperCase[] = [
 
 // ---- beside the bytes -----------------------------------------------------------------------------------------------
 
-const key = (slot: number, helper: string, size: number, flags: number | string): string =>
+export const key = (slot: number, helper: string, size: number, flags: number | string): string =>
   `r1 = r6; ${frame("r2", -64)}; r3 = ${size}; r4 = ${flags}${typeof flags === "string" ? " ll" : ""}
    call bpf_${helper}; ${save(slot)}`
-const keyBytes = (ext = 0, label = 0): string =>
+export const keyBytes = (ext = 0, label = 0): string =>
   [
     words(-64, 77, 0x0a000001, 1, 2, 3),
     `*(u8 *)(r10 - 44) = 8; *(u8 *)(r10 - 43) = 64; *(u16 *)(r10 - 42) = ${ext}`,
@@ -526,7 +539,7 @@ const beside: readonly HelperCase[] = [
 
 // ---- fib and mtu ----------------------------------------------------------------------------------------------------------
 
-const mtu = (
+export const mtu = (
   slot: number,
   ifindex: number,
   length: number,
@@ -577,9 +590,14 @@ const questions: readonly HelperCase[] = [
 
 // ---- XDP ---------------------------------------------------------------------------------------------------------------------
 
-const adjust = (slot: number, what: string, delta: number): string =>
+export const adjust = (slot: number, what: string, delta: number): string =>
   onPacket(slot, `xdp_adjust_${what}`, delta)
-const copy = (slot: number, what: "load" | "store", offset: number, length: number): string =>
+export const copy = (
+  slot: number,
+  what: "load" | "store",
+  offset: number,
+  length: number,
+): string =>
   `${quads(-32, 0x11223344, 0x55667788)}; r1 = r6; r2 = ${offset}; ${frame("r3", -32)}; r4 = ${length}
    call bpf_xdp_${what}_bytes; ${save(slot)}; ${saveStack(slot + 1, -32, 16)}`
 
