@@ -55,6 +55,9 @@ export interface EmbeddedKernelOptions {
 /** Linux 6.18.0, the kernel whose semantics these are. */
 const VERSION_CODE = (6 << 16) | (18 << 8)
 const CPUS_MAX = 256
+/** Where the kernel's functions seem to lie, each at its BTF id times the size. */
+const KERNEL_TEXT = 0xffffffff_81000000n
+const FUNCTION_BYTES = 16n
 const KEY_BYTES_MAX = 512
 
 export class EmbeddedKernel implements KernelInterface {
@@ -130,6 +133,7 @@ export class EmbeddedKernel implements KernelInterface {
       },
       callFunction: (program, slot, args) => runner.callFunction(state, program, slot, args),
       kernelSymbol: (name) => this.kernelSymbol(name),
+      symbolAt: (address) => this.symbolAt(address),
     }
     this.state = state
     this.tasks = new Tasks(state, () => this.clock.now())
@@ -242,7 +246,18 @@ export class EmbeddedKernel implements KernelInterface {
    */
   kernelSymbol(name: string): bigint | undefined {
     const id = this.state.types.findByName(name, "func")
-    return id === undefined ? undefined : 0xffffffff_81000000n + BigInt(id) * 16n
+    return id === undefined ? undefined : KERNEL_TEXT + BigInt(id) * FUNCTION_BYTES
+  }
+
+  /** The function that covers an address of {@link kernelSymbol}. */
+  private symbolAt(address: bigint): { name: string; offset: number; size: number } | undefined {
+    const { types } = this.state
+    const id = Number((address - KERNEL_TEXT) / FUNCTION_BYTES)
+    if (address < KERNEL_TEXT || id >= types.typeCount) return undefined
+    const type = types.type(id)
+    if (type.kind !== "func") return undefined
+    const offset = Number((address - KERNEL_TEXT) % FUNCTION_BYTES)
+    return { name: type.name, offset, size: Number(FUNCTION_BYTES) }
   }
 
   kernelConfig(): ReadonlyMap<string, string> {

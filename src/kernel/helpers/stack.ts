@@ -28,8 +28,8 @@ const BUILD_ID_BYTES = 32
 const BPF_STACK_BUILD_ID_IP = 2
 /** Callers of whatever runs in a system call, with the offsets of their calls. */
 const SYSCALL_CALLERS: readonly (readonly [name: string, offset: bigint])[] = [
-  ["do_syscall_64", 0x5cn],
-  ["entry_SYSCALL_64_after_hwframe", 0x76n],
+  ["do_syscall_64", 0xcn],
+  ["entry_SYSCALL_64_after_hwframe", 0x6n],
 ]
 const KERNEL_TEXT = 0xffff_ffff_8100_0000n
 const USER_TEXT = 0x5555_5555_5000n
@@ -49,7 +49,7 @@ function symbolAddress(machine: HelperMachine, name: string): bigint {
 function kernelFrames(machine: HelperMachine): bigint[] {
   const { program } = machine.environment
   const target = program.attachTarget ?? `bpf_prog_${program.name}`
-  const callers = [[target, 0x11n] as const, ...SYSCALL_CALLERS]
+  const callers = [[target, 0x5n] as const, ...SYSCALL_CALLERS]
   return callers.map(([name, offset]) => symbolAddress(machine, name) + offset)
 }
 

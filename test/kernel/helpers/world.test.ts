@@ -132,6 +132,15 @@ test("stack traces have one id for one place", () => {
   expect([user, flags]).toEqual([-14n, -22n])
 })
 
+test("addresses of kernel functions print as symbols", () => {
+  kernel = createEmbeddedKernel()
+  const address = kernel.kernelSymbol("vfs_read") ?? 0n
+  const text = `${string(-64, "%ps %pS %pB")}; ${frame("r1", -64)}; r2 = 12
+    r3 = ${address + 3n} ll; r4 = r3; r5 = r3; call bpf_trace_printk; r0 = 0`
+  slots(program(RAW, text), 1)
+  expect(kernel.tracePipe.drain()[0]).toMatch(/: vfs_read vfs_read\+0x3\/0x10 vfs_read\+0x3\/0x10$/)
+})
+
 test("ring buffer records end the wait of a reader", () => {
   kernel = createEmbeddedKernel()
   const text = `${quads(-16, 42)}; r1 = map[r] ll; ${frame("r2", -16)}; r3 = 8; r4 = 0
