@@ -80,7 +80,7 @@ function meaning(
   const match = matchSection(name, { strict })
   if (match !== null) {
     if (match.loose)
-      warnings.add(`section '${name}': '/${match.target}' has no meaning after '${match.name}'`)
+      warnings.add(`section '${name}': '${match.target}' has no meaning after '${match.name}'`)
     return {
       type: match.type,
       attachType: match.attachType,

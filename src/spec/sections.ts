@@ -64,7 +64,7 @@ export interface SectionMatch extends SectionRow {
   readonly target: string | null
   /** False for `SEC("?…")`: loaded only when asked for by name. */
   readonly autoload: boolean
-  /** The name was followed by `/…` although it takes no target; libbpf refuses this. */
+  /** The name was followed by `/…` or `_…` although it takes no target; libbpf 1.0 refuses this. */
   readonly loose: boolean
 }
 
@@ -398,19 +398,21 @@ function split(row: SectionRow, name: string): { target: string | null } | null 
   return { target: name.slice(stem.length + 1) || null }
 }
 
-/** The longest exact name that `name` extends by `/…`. */
+/** The longest exact name that `name` extends by `/…` or, as in many old objects, by `_…`. */
 function looseRow(name: string): SectionRow | undefined {
   let best: SectionRow | undefined
-  for (const row of SECTIONS)
-    if (name.startsWith(`${row.name}/`) && row.name.length > (best?.name.length ?? 0)) best = row
+  for (const row of SECTIONS) {
+    const extended = name.startsWith(row.name) && /^[/_]/.test(name.slice(row.name.length))
+    if (extended && row.name.length > (best?.name.length ?? 0)) best = row
+  }
   return best
 }
 
 /**
  * What a program's section name says; `null` when no row of libbpf's table fits.
  *
- * `SEC("socket/x")`, which libbpf refuses, is read as `socket` and marked `loose`; with `strict`
- * it gives `null` too.
+ * `SEC("socket/x")` and `SEC("xdp_sock")`, which libbpf took until 1.0, are read as `socket` and
+ * `xdp` and marked `loose`; with `strict` they give `null` too.
  *
  * @example matchSection("fentry.s/vfs_read") // type TRACING, target "vfs_read", sleepable
  */

@@ -315,7 +315,7 @@ describeWith([requirement.clang()], "Sections", () => {
     ])
     expect(object.programs).toHaveLength(3)
     expect(object.warnings).toContain(
-      "section 'socket/extra': '/extra' has no meaning after 'socket'",
+      "section 'socket/extra': 'extra' has no meaning after 'socket'",
     )
   })
 

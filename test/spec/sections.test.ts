@@ -46,6 +46,10 @@ describe("matchSection", () => {
     expect(matchSection("socket/one")).toMatchObject({ name: "socket", loose: true, target: "one" })
     expect(matchSection("xdp/devmap/one")?.name).toBe("xdp/devmap")
     expect(matchSection("socket/one", { strict: true })).toBeNull()
+    // The samples of Linux before 6 and libbpf before 1.0.
+    expect(matchSection("xdp_sock")).toMatchObject({ name: "xdp", loose: true, target: "sock" })
+    expect(matchSection("xdp_sock", { strict: true })).toBeNull()
+    expect(matchSection("xdpsock")).toBeNull()
   })
 
   test("knows no name that merely starts like one", () => {
