@@ -23,7 +23,7 @@ export function logLines(buffer: Uint8Array): string[] {
 const INSTRUCTION = /^\s*(\d+): \([0-9a-f]{2}\) (.*?)(?:\s*; R\d+.*)?$/
 /** Lines that say nothing about the reason: statistics, states, source, precision tracking. */
 const NOISE =
-  /^(processed \d+ insns|verification time|stack depth|mark_precise|from \d+ to \d+|\d+: R\d|\d+: \([0-9a-f]{2}\)|; |max_states|peak_states|Func#\d+|Validating|insns processed|BPF program is too large. Proc|$)/
+  /^(processed \d+ insns|verification time|stack depth|mark_precise|from \d+ to \d+|\d+: R\d|\d+: \([0-9a-f]{2}\)|; |max_states|peak_states|Func#\d+|Validating|(cur|old) state:|insns processed|BPF program is too large. Proc|$)/
 
 /** The last instruction that the log shows. */
 function lastInstruction(lines: readonly string[]): { instruction: number; text: string } | null {
