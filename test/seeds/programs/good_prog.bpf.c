@@ -1,5 +1,5 @@
-// "Bounded loop". Repaired: the guide's `if` never loops, so it is a `while`; the count is volatile,
-// or the compiler would leave nothing of it.
+// "Bounded loop". Repaired: the guide's `if` never loops, so it is a `while`; the empty assembler line
+// keeps the compiler from leaving nothing of it.
 
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -9,10 +9,11 @@
 SEC("kprobe/do_nanosleep")
 int good_prog(struct pt_regs *ctx)
 {
-	volatile int count = 0;
+	int count = 0;
 
 	while (count < 1000) { // Bounded loop
 		count++;
+		asm volatile("" : "+r"(count));
 	}
 	return 0;
 }
