@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "print the types of an object or of the running kernel",
     load: () => import("./commands/btf.ts"),
   },
+  gen: {
+    summary: "generate TypeScript types for an object",
+    load: () => import("./commands/gen.ts"),
+  },
   pcap: {
     summary: "list and filter captures",
     load: () => import("./commands/pcap.ts"),
