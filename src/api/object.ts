@@ -52,6 +52,11 @@ export class BpfObject<S extends Schema = Schema> {
     return this.model.license
   }
 
+  /** What is no error in the file but worth knowing. */
+  get warnings(): readonly string[] {
+    return this.model.warnings
+  }
+
   get btf(): Btf | null {
     return this.model.btf
   }
