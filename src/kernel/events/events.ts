@@ -172,11 +172,27 @@ export class Events {
     if (id === undefined)
       throw new RangeError(`the kernel's types do not describe ${definition.name}`)
     const task = options.task ?? this.kernel.idleTask
-    const plain = Object.fromEntries(
-      Object.entries(fields).filter(([, value]) => !isTask(value)),
-    ) as { [name: string]: FieldValue | undefined }
+    const plain = this.recordFields(definition, id, fields)
     const record = writer.createRecord(id, { ...plain, ent: { pid: task.pid } })
     this.runAll(key, record.offset, record.size, options, outcomes)
+  }
+
+  /** The fields without tasks and without those that only the raw tracepoint is given. */
+  private recordFields(
+    definition: TracepointDefinition,
+    recordId: number,
+    fields: EventFields,
+  ): { [name: string]: FieldValue | undefined } {
+    const rawName = syscallOf(definition) === null ? definition.name : definition.record
+    const proto = this.prototypeOf(`btf_trace_${rawName}`, "typedef")
+    const onlyRaw = new Set(proto?.params.map((param) => param.name))
+    const record = this.kernel.types.resolve(recordId)
+    if (record.kind === "struct")
+      for (const { name } of record.members) onlyRaw.delete(name.replace(/^__data_loc_/, ""))
+    const kept: { [name: string]: FieldValue | undefined } = {}
+    for (const [name, value] of Object.entries(fields))
+      if (!isTask(value) && !onlyRaw.has(name)) kept[name] = value
+    return kept
   }
 
   private fireRaw(
