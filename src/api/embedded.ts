@@ -49,6 +49,8 @@ export interface EmbeddedKernelOptions {
   readonly btf?: Btf
   /** Instructions that one run of a program may take before it is stopped. */
   readonly budget?: number
+  /** Bytes of kernel memory at most; maps that find no more get ENOMEM. */
+  readonly memoryMaxBytes?: number
   /** CONFIG_ values for `.kconfig` externs. */
   readonly kconfig?: Readonly<Record<string, string>>
 }

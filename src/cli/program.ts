@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "print the types of an object or of the running kernel",
     load: () => import("./commands/btf.ts"),
   },
+  compare: {
+    summary: "run an object on the embedded kernel and on Linux, and list differences",
+    load: () => import("./commands/compare.ts"),
+  },
   gen: {
     summary: "generate TypeScript types for an object",
     load: () => import("./commands/gen.ts"),
