@@ -110,7 +110,9 @@ function committed(folder: string, suffix: string): ComparedObject[] {
 
 /** Examples that packets drive, each in a folder of its name. */
 function examples(): ComparedObject[] {
-  return readdirSync(join(root, "examples"))
+  return readdirSync(join(root, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
     .sort()
     .flatMap((folder) => committed(join(root, "examples", folder), ".bpf.o"))
 }

@@ -108,8 +108,10 @@ describeWith([requirement.clang()], "the sources", () => {
 describeWith([requirement.linux()], "the running Linux", () => {
   test.each(SEEDS)("$linux $program", ({ program, linux }) => {
     const kernel = linuxKernel()
-    const load = (): void => kernel.loadSync(parseObject(objectOf(program))).close()
-    if (linux === "loads") return load()
+    const object = parseObject(objectOf(program))
+    const fitting = linux === "huge" ? object.withMaps({ my_hash: { maxEntries: 10_000 } }) : object
+    const load = (): void => kernel.loadSync(fitting).close()
+    if (linux === "loads" || linux === "huge") return load()
     const error = failureOf(load)
     if (linux === "refuses") {
       expect(error).toBeInstanceOf(VerifierError)
