@@ -65,7 +65,8 @@ describe("skep gen types", () => {
     const folder = join(root, `test/cli/gen.${process.pid}.tmp`)
     mkdirSync(folder)
     try {
-      for (const name of readdirSync(join(root, "examples"))) {
+      const folders = readdirSync(join(root, "examples"), { withFileTypes: true })
+      for (const { name } of folders.filter((entry) => entry.isDirectory())) {
         const objects = readdirSync(join(root, "examples", name)).filter((f) => f.endsWith(".o"))
         for (const object of objects) {
           const out = join(folder, object.replace(/\.o$/, ".ts"))
