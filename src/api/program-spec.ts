@@ -2,7 +2,7 @@
 
 import { assemble } from "../isa/index.ts"
 import type { BpfObject as ObjectModel, ProgramDefinition, Relocation } from "../object/index.ts"
-import { helperByName, programTypeByName } from "../spec/index.ts"
+import { helperByName, matchSection, programTypeByName, programTypeName } from "../spec/index.ts"
 import type { MapHandle } from "./maps/map-handle.ts"
 
 /** Assembled instructions, and the maps that they name. */
@@ -86,7 +86,8 @@ export function programDefinition(spec: ProgramSpec): {
     name: spec.name,
     section: spec.name,
     type: spec.type,
-    attachType: 0,
+    // XDP and its like are loaded for one hook; that of their plain section name.
+    attachType: matchSection(programTypeName(spec.type))?.attachType ?? 0,
     attachTarget: null,
     flags: 0,
     autoload: true,

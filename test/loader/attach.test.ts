@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmdirSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
@@ -15,6 +15,7 @@ import { attachProgram, type LoadedProgram, loadObject } from "../../src/loader/
 import { type BpfObject, readObject, withMaps } from "../../src/object/index.ts"
 import type { KernelInterface } from "../../src/spec/index.ts"
 import { objectBytes } from "../object/corpus.ts"
+import { root } from "../support/requirements.ts"
 import { FakeKernel } from "./fake-kernel.ts"
 import { kernels, key32, lookUp } from "./kernels.ts"
 
@@ -122,9 +123,11 @@ describe.each(kernels)("Links of $label", ({ kernel, label }) => {
   test("a cgroup takes a program by link", () => {
     const cgroup = openCgroup(kernel)
     if (cgroup === null) return console.warn("skipped: no cgroup v2 to make a group in")
-    const loaded = loadObject(kernel, sections(), { programs: ["connect4"] })
+    const file = join(root, "test/kernels/programs/cgroup-skb.bpf.o")
+    const loaded = loadObject(kernel, readObject(readFileSync(file)), {})
     try {
-      const link = attachProgram(kernel, programOf(loaded, "connect4"), { cgroupFd: cgroup.fd })
+      const filter = programOf(loaded, "cgroup_skb")
+      const link = attachProgram(kernel, filter, { cgroupFd: cgroup.fd })
       expect(link).toBeGreaterThanOrEqual(0)
       kernel.close(link)
     } finally {
@@ -132,6 +135,20 @@ describe.each(kernels)("Links of $label", ({ kernel, label }) => {
       cgroup.close()
     }
   })
+
+  // On Linux these hooks fire.
+  if (label === "embedded")
+    test("a cgroup hook that nothing fires takes no program", () => {
+      const loaded = loadObject(kernel, sections(), { programs: ["connect4"] })
+      const cgroupFd = kernel.openCgroup("/test")
+      try {
+        const connect4 = programOf(loaded, "connect4")
+        expect(() => attachProgram(kernel, connect4, { cgroupFd })).toThrow(/EINVAL/)
+      } finally {
+        kernel.close(cgroupFd)
+        loaded.close()
+      }
+    })
 
   test("a device takes XDP and TCX programs, and only one XDP program", () => {
     const device = makeDevice(kernel)

@@ -58,9 +58,12 @@ export interface AttachTarget {
   readonly name: string
 }
 
-/** Null: no target needed. A number is a negative errno. */
+/**
+ * Null: no target needed. A number is a negative errno. The kernel's types are only made for
+ * programs that name one.
+ */
 export function attachTarget(
-  types: Btf,
+  typesOf: () => Btf,
   program: { readonly type: number; readonly expectedAttachType: number; readonly btfId: number },
 ): AttachTarget | null | number {
   const { type, expectedAttachType, btfId } = program
@@ -69,6 +72,7 @@ export function attachTarget(
   if (expected !== undefined && !expected.includes(expectedAttachType)) return -ERRNO.EINVAL
   if (type !== T.BPF_PROG_TYPE_TRACING && type !== T.BPF_PROG_TYPE_LSM) return null
   if (btfId === 0) return -ERRNO.EINVAL
+  const types = typesOf()
   if (btfId >= types.typeCount) return -ERRNO.EINVAL
   const target = types.type(btfId)
   if (type === T.BPF_PROG_TYPE_LSM)

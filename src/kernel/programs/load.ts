@@ -44,7 +44,7 @@ export function progLoad(tables: KernelTables, attr: ProgLoadAttr): number {
   if (early < 0) return early
   const btf = attr.prog_btf_fd === undefined ? null : tables.fds.get(attr.prog_btf_fd, "btf")
   if (typeof btf === "number") return btf
-  const target = attachTarget(tables.state.types, {
+  const target = attachTarget(() => tables.state.types, {
     type: attr.prog_type,
     expectedAttachType: attr.expected_attach_type ?? 0,
     btfId: attr.attach_btf_id ?? 0,
