@@ -80,9 +80,9 @@ function testTexts(): readonly TestText[] {
   return texts
 }
 
-/** The first test whose text matches, as a path from the root; null for none. */
-export function evidenceFor(pattern: RegExp): string | null {
-  return testTexts().find(({ text }) => pattern.test(text))?.path ?? null
+/** The first test (of those at `where`) whose text matches, as a path from the root; null for none. */
+export function evidenceFor(pattern: RegExp, where: RegExp = /^/): string | null {
+  return testTexts().find(({ path, text }) => where.test(path) && pattern.test(text))?.path ?? null
 }
 
 /** A path of a test as the Evidence column has it. */

@@ -4,8 +4,10 @@
  *
  * @example
  * using bench = testBench(readFileSync("firewall.bpf.o"))
- * bench.maps.blocklist.set(ip("192.0.2.1"), 1)
- * expect(bench.send(ethernet({}, ipv4({ src: "192.0.2.1", dst: "192.0.2.2" }, udp({})))).verdict).toBe("drop")
+ * bench.maps.blocklist.raw.set(parseIpv4("192.0.2.1"), new Uint8Array(8))
+ * const packet = udp({ srcPort: 1, dstPort: 2 })
+ * const frame = ethernet({}, ipv4({ src: "192.0.2.1", dst: "192.0.2.2" }, packet))
+ * expect(bench.send(frame).verdict).toBe("drop")
  */
 
 import { BPF_PROG_TYPE } from "../spec/index.ts"

@@ -59,6 +59,7 @@ export async function compareObject(
     differences,
     skipped,
   })
+  if (compared.skip !== undefined) return result(0, compared.skip)
   try {
     const refusals: string[] = []
     for (const kernel of kernels) {
