@@ -35,6 +35,12 @@ export class Attr {
     return this
   }
 
+  /** The address of bytes that something else than the attribute points to. */
+  keep(bytes: ArrayBufferView): bigint {
+    this.kept.push(bytes)
+    return this.native.addressOf(bytes)
+  }
+
   /** A string behind a pointer. */
   text(offset: number, text: string | undefined): this {
     return text === undefined ? this : this.pointer(offset, new TextEncoder().encode(`${text}\0`))

@@ -56,6 +56,37 @@ const attach: Packing<Commands["PROG_ATTACH"]> = {
       .u64(24, a.expected_revision),
 }
 
+/**
+ * Where `struct bpf_prog_info`, `bpf_btf_info` and `bpf_link_info` have the pointer and the count
+ * of each array, and the bytes of an element.
+ */
+const INFO_ARRAYS: Readonly<
+  Record<string, { readonly pointer: number; readonly count: number; readonly element: number }>
+> = {
+  xlated_prog_insns: { pointer: 32, count: 20, element: 1 },
+  map_ids: { pointer: 56, count: 52, element: 4 },
+  func_info: { pointer: 136, count: 144, element: 8 },
+  line_info: { pointer: 152, count: 148, element: 16 },
+  btf: { pointer: 0, count: 8, element: 1 },
+  name: { pointer: 16, count: 24, element: 1 },
+  tp_name: { pointer: 16, count: 24, element: 1 },
+}
+/** Where bpf_prog_info has the record sizes that the kernel insists on. */
+const RECORD_SIZES: Readonly<Record<string, number>> = { func_info: 132, line_info: 172 }
+
+/** Puts the addresses and capacities of the caller's arrays into the info that the kernel reads. */
+function packInfoArrays(attr: Attr, a: Commands["OBJ_GET_INFO_BY_FD"]): void {
+  const view = new DataView(a.info.buffer, a.info.byteOffset, a.info.byteLength)
+  for (const [name, bytes] of Object.entries(a.arrays ?? {})) {
+    const place = INFO_ARRAYS[name]
+    if (place === undefined || bytes.length === 0 || a.info.length < place.pointer + 8) continue
+    view.setBigUint64(place.pointer, attr.keep(bytes), true)
+    view.setUint32(place.count, bytes.length / place.element, true)
+    const recordSize = RECORD_SIZES[name]
+    if (recordSize !== undefined) view.setUint32(recordSize, place.element, true)
+  }
+}
+
 export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = {
   MAP_CREATE: {
     pack: (attr, a) =>
@@ -161,7 +192,10 @@ export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = 
   BTF_GET_FD_BY_ID: byId,
   LINK_GET_FD_BY_ID: byId,
   OBJ_GET_INFO_BY_FD: {
-    pack: (attr, a) => void attr.u32(0, a.bpf_fd).u32(4, a.info.length).pointer(8, a.info),
+    pack(attr, a) {
+      packInfoArrays(attr, a)
+      attr.u32(0, a.bpf_fd).u32(4, a.info.length).pointer(8, a.info)
+    },
     unpack(attr, a) {
       a.info_len = attr.getU32(4)
     },
