@@ -1,5 +1,6 @@
 export * from "../base/errors.ts"
 export { type Btf, type BtfType, codecFor, readBtf } from "../btf/index.ts"
+export { verdictName } from "../spec/index.ts"
 export * from "./codecs.ts"
 export { Collection } from "./collection.ts"
 export { Handle, reportLeaks } from "./handle.ts"
@@ -16,4 +17,3 @@ export {
 } from "./program.ts"
 export { asm, type Instructions, type ProgramSpec, program } from "./program-spec.ts"
 export type { Feature } from "./supports.ts"
-export { verdictName } from "./verdict.ts"

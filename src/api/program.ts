@@ -9,11 +9,11 @@ import {
   HELPERS,
   type KernelInterface,
   programTypeName,
+  verdictName,
 } from "../spec/index.ts"
 import { check } from "./failure.ts"
 import { Handle } from "./handle.ts"
 import { Link } from "./link.ts"
-import { verdictName } from "./verdict.ts"
 
 /** What PROG_TEST_RUN takes. */
 export interface RunInput {

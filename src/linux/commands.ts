@@ -4,6 +4,7 @@
  */
 
 import type { CommandName, Commands, MapBatchAttr, MapElemAttr } from "../spec/index.ts"
+import { BPF_CMD } from "../spec/index.ts"
 import type { Attr } from "./attr.ts"
 
 /** How one command is packed, and what is read back from the attribute afterwards. */
@@ -240,49 +241,7 @@ export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = 
   },
 }
 
-/** enum bpf_cmd: the index is the number. */
-const COMMANDS: readonly CommandName[] = [
-  "MAP_CREATE",
-  "MAP_LOOKUP_ELEM",
-  "MAP_UPDATE_ELEM",
-  "MAP_DELETE_ELEM",
-  "MAP_GET_NEXT_KEY",
-  "PROG_LOAD",
-  "OBJ_PIN",
-  "OBJ_GET",
-  "PROG_ATTACH",
-  "PROG_DETACH",
-  "PROG_TEST_RUN",
-  "PROG_GET_NEXT_ID",
-  "MAP_GET_NEXT_ID",
-  "PROG_GET_FD_BY_ID",
-  "MAP_GET_FD_BY_ID",
-  "OBJ_GET_INFO_BY_FD",
-  "PROG_QUERY",
-  "RAW_TRACEPOINT_OPEN",
-  "BTF_LOAD",
-  "BTF_GET_FD_BY_ID",
-  "TASK_FD_QUERY",
-  "MAP_LOOKUP_AND_DELETE_ELEM",
-  "MAP_FREEZE",
-  "BTF_GET_NEXT_ID",
-  "MAP_LOOKUP_BATCH",
-  "MAP_LOOKUP_AND_DELETE_BATCH",
-  "MAP_UPDATE_BATCH",
-  "MAP_DELETE_BATCH",
-  "LINK_CREATE",
-  "LINK_UPDATE",
-  "LINK_GET_FD_BY_ID",
-  "LINK_GET_NEXT_ID",
-  "ENABLE_STATS",
-  "ITER_CREATE",
-  "LINK_DETACH",
-  "PROG_BIND_MAP",
-  "TOKEN_CREATE",
-  "PROG_STREAM_READ_BY_FD",
-]
-
 /** The number of a command for bpf(2). */
 export function commandNumber(name: CommandName): number {
-  return COMMANDS.indexOf(name)
+  return BPF_CMD[`BPF_${name}`]
 }
