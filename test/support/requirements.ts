@@ -72,5 +72,8 @@ export function describeWith(needs: readonly Requirement[], name: string, body: 
     return
   }
   console.warn(`skipped: ${name}: ${reason}`)
-  describe.skip(`${name} (${reason})`, body)
+  // The body is not entered: it may read what is not there.
+  describe.skip(name, () => {
+    test(`needs what is missing here: ${reason}`, () => {})
+  })
 }
