@@ -1,0 +1,6 @@
+export interface WasmSource {
+  readonly source: string
+  readonly output: string
+}
+export const modules: readonly WasmSource[]
+export function compile(module: WasmSource): Promise<string>

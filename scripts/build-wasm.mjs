@@ -1,0 +1,77 @@
+// Compiles src/wasm/ (AssemblyScript) into modules of base64 text, which are committed: a checkout
+// runs without a compiler, and a bundle needs no file beside it. `--check` says whether the
+// committed modules are those that the sources give.
+import { readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import asc from "assemblyscript/asc"
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..")
+process.chdir(root)
+
+/** Source folder → the module of the code that uses it. Each imports its memory as env.memory. */
+export const modules = [
+  { source: "src/wasm/verifier/index.ts", output: "src/verifier/domain/domain.wasm.ts" },
+  { source: "src/wasm/maps/index.ts", output: "src/kernel/maps/engines.wasm.ts" },
+]
+
+const flags = [
+  "--runtime",
+  "stub",
+  "--importMemory",
+  "--noExportMemory",
+  "--optimizeLevel",
+  "3",
+  "--shrinkLevel",
+  "0",
+  "--converge",
+  "--noAssert",
+  "--enable",
+  "bulk-memory,sign-extension,mutable-globals,nontrapping-f2i",
+]
+
+/** The text of the generated module. Throws with the compiler's messages. */
+export async function compile({ source }) {
+  const { error, stdout, stderr, binary } = await compileToBytes(source)
+  if (error) throw new Error(`${source}: ${error.message}\n${stdout}${stderr}`)
+  const text = Buffer.from(binary).toString("base64")
+  return `// Generated from ${dirname(source)}/ by scripts/build-wasm.mjs; do not edit.\n// biome-ignore format: one line of data\nexport const WASM_BASE64: string =\n  "${text}"\n`
+}
+
+async function compileToBytes(source) {
+  let binary
+  const result = await asc.main([source, "--outFile", "out.wasm", ...flags], {
+    readFile: (name) => {
+      try {
+        return readFileSync(name, "utf8")
+      } catch {
+        return null
+      }
+    },
+    writeFile: (_name, contents) => {
+      binary = contents
+    },
+    listFiles: () => [],
+  })
+  return {
+    error: result.error,
+    stdout: result.stdout.toString(),
+    stderr: result.stderr.toString(),
+    binary,
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const check = process.argv.includes("--check")
+  const only = process.argv.slice(2).find((argument) => !argument.startsWith("-"))
+  for (const module of modules) {
+    if (only !== undefined && !module.source.includes(`/${only}/`)) continue
+    const text = await compile(module)
+    if (!check) writeFileSync(module.output, text)
+    else if (readFileSync(module.output, "utf8") !== text) {
+      console.error(`${module.output} is not what its source gives: run npm run build:wasm`)
+      process.exitCode = 1
+    }
+    console.log(`${module.output}: ${text.length} characters`)
+  }
+}

@@ -1,0 +1,4 @@
+// Generated from src/wasm/maps/ by scripts/build-wasm.mjs; do not edit.
+// biome-ignore format: one line of data
+export const WASM_BASE64: string =
+  "AGFzbQEAAAABBQFgAAF/AwIBAAcLAQd2ZXJzaW9uAAAKBgEEAEEBCw=="
