@@ -321,6 +321,33 @@ export interface PerfRing {
   drain(onSample: (data: Uint8Array) => void, onLost: (count: number) => void): void
 }
 
+/** Where a uprobe goes: a place in a file, for one process or for all. */
+export interface UprobeTarget {
+  readonly path: string
+  /** Bytes from the start of the file. */
+  readonly offset: bigint
+  readonly onReturn: boolean
+  /** Absent: every process that runs the file. */
+  readonly pid?: number
+  /** Offset of the semaphore that counts the probes of a USDT, or 0. */
+  readonly refCtrOffset?: bigint
+}
+
+/** What of `struct perf_event_attr` a program can be attached to. */
+export interface PerfEventAttr {
+  /** PERF_TYPE_SOFTWARE is 1. */
+  readonly type: number
+  /** Software: PERF_COUNT_SW_CPU_CLOCK is 0, TASK_CLOCK 1, PAGE_FAULTS 2, CONTEXT_SWITCHES 3. */
+  readonly config: bigint
+  /** Nanoseconds for clocks, events otherwise; or, with `frequency`, samples a second. */
+  readonly samplePeriod: bigint
+  readonly frequency?: boolean
+  /** Absent: any process. */
+  readonly pid?: number
+  /** -1 or absent: any CPU (then `pid` must be given). */
+  readonly cpu?: number
+}
+
 /** What a kernel offers beside bpf(2): what libbpf does with mmap, ioctl, netlink and /sys. */
 export interface KernelInterface {
   readonly kind: "embedded" | "linux"
@@ -346,6 +373,15 @@ export interface KernelInterface {
   openTracepoint(group: string, name: string): Fd
   /** A perf event for the entry (or return) of a kernel function, or a negative errno. */
   openKprobe(symbol: string, onReturn: boolean): Fd
+  /**
+   * A perf event for the entry (or return) of a function of an executable, or a negative errno;
+   * absent: this kernel has none.
+   */
+  openUprobe?(target: UprobeTarget): Fd
+  /** A counting or sampling perf event, or a negative errno; absent: this kernel has none. */
+  openPerfEvent?(event: PerfEventAttr): Fd
+  /** Reads an iterator's text: bytes read, 0 at the end, or a negative errno; absent: no iterators. */
+  read?(fd: Fd, into: Uint8Array): number
   /** Address of a kernel symbol for `.ksyms` externs, or undefined. */
   kernelSymbol(name: string): bigint | undefined
   /** `CONFIG_X=…` of the kernel for `.kconfig` externs, or undefined. */
