@@ -32,9 +32,24 @@ export class RingBuffer<T> extends MapHandle implements AsyncIterable<T> {
     this.record = spec.value as Codec<T> | null
   }
 
-  /** Records in order. Ends when the map is closed; throws `signal.reason` on abort. */
+  /**
+   * Records in order. Ends when the map is closed; throws `signal.reason` on abort. Whoever leaves
+   * the loop has taken the records that it saw, and no others.
+   */
   async *read(options: ReadOptions = {}): AsyncIterableIterator<T> {
-    for await (const batch of this.readBatches(options)) yield* batch
+    for (;;) {
+      options.signal?.throwIfAborted()
+      if (this.closed) return
+      let any = false
+      for (const record of this.drain()) {
+        any = true
+        yield record
+        // The loop's body may have taken its time.
+        options.signal?.throwIfAborted()
+        if (this.closed) return
+      }
+      if (!any) await this.nextWakeUp(options.signal)
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
@@ -83,9 +98,15 @@ export class RingBuffer<T> extends MapHandle implements AsyncIterable<T> {
       if (header & BUSY_BIT) return
       const length = header & ~(BUSY_BIT | DISCARD_BIT)
       position += (length + HEADER_BYTES + 7) & ~7
-      if (!(header & DISCARD_BIT))
-        yield data.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length)
-      ring.setConsumerPosition(position)
+      try {
+        if (!(header & DISCARD_BIT))
+          yield data.subarray(at + HEADER_BYTES, at + HEADER_BYTES + length)
+      } finally {
+        // A record is consumed when it has been seen, also by a loop that ends with it.
+        if (!this.closed) ring.setConsumerPosition(position)
+      }
+      // Whoever closes the map while reading it leaves no memory to read.
+      if (this.closed) return
     }
   }
 
