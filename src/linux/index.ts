@@ -1,1 +1,2 @@
+export * from "./affinity.ts"
 export * from "./linux-kernel.ts"

@@ -117,4 +117,20 @@ describeWith([requirement.linux()], "skep compare", () => {
     expect(result.runs).toBe(2009)
     expect(result.differenceCount).toBe(0)
   })
+
+  test("gives syscall programs and raw tracepoints the contexts of the command line", async () => {
+    const result = await skepJson<{ runs: number; programs: string[]; differenceCount: number }>([
+      "compare",
+      join(root, "test/kernels/programs/syscall.bpf.o"),
+      ...["--context", "03000000020000000000000000000000"],
+      ...["--context", "ffffffffffffffff0900000000000000"],
+    ])
+    expect(result).toMatchObject({ runs: 2, differenceCount: 0 })
+  })
+
+  test("says that it needs something to run the programs on", async () => {
+    const { code, err } = await skep(["compare", FIREWALL])
+    expect(code).toBe(2)
+    expect(err).toContain("--pcap or --context")
+  })
 })

@@ -1,26 +1,31 @@
 /** The two kernels agree: return value, packet, context and maps, on real packets. */
 
-import { afterAll, expect, test } from "vitest"
+import { afterAll, beforeAll, expect, test } from "vitest"
 import { embeddedKernel } from "../../src/api/embedded.ts"
 import { linuxKernel } from "../../src/api/linux.ts"
+import { pinToCpu } from "../../src/linux/index.ts"
 import { describeWith, requirement } from "../support/requirements.ts"
-import { compareObject } from "./compare-object.ts"
+import { compareListed } from "./compare-listed.ts"
 import { comparedObjects } from "./objects.ts"
 import { ethernetFrames } from "./packets.ts"
-import { pinToCpu0 } from "./pin.ts"
 
 const PACKETS = 200
 const OBJECTS_MIN = 40
 
 describeWith([requirement.linux()], "the embedded kernel and Linux", () => {
   let compared = 0
+  let unpin: (() => void) | null = null
+
+  beforeAll(() => {
+    unpin = pinToCpu(0)
+    expect(unpin).not.toBeNull()
+  })
 
   for (const object of comparedObjects())
-    test(`agree on ${object.name}`, async () => {
-      pinToCpu0()
+    test(`agree on ${object.name}`, () => {
       const host = linuxKernel()
       using guest = embeddedKernel({ cpus: host.cpus })
-      const result = await compareObject([guest, host], object, ethernetFrames(PACKETS))
+      const result = compareListed([guest, host], object, ethernetFrames(PACKETS))
       expect(result.differences).toEqual([])
       if (result.skipped === null) {
         compared++
@@ -29,6 +34,7 @@ describeWith([requirement.linux()], "the embedded kernel and Linux", () => {
     })
 
   afterAll(() => {
+    unpin?.()
     expect(compared).toBeGreaterThanOrEqual(OBJECTS_MIN)
   })
 })

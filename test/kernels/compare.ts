@@ -5,11 +5,11 @@
 
 import { embeddedKernel } from "../../src/api/embedded.ts"
 import { linuxKernel } from "../../src/api/linux.ts"
+import { pinToCpu } from "../../src/linux/index.ts"
 import { requirement } from "../support/requirements.ts"
-import { compareObject } from "./compare-object.ts"
+import { compareListed } from "./compare-listed.ts"
 import { comparedObjects } from "./objects.ts"
 import { ethernetFrames } from "./packets.ts"
-import { pinToCpu0 } from "./pin.ts"
 
 const PACKETS = 240
 
@@ -18,7 +18,7 @@ if (!linux.available) {
   console.log(`skipped: ${linux.reason}`)
   process.exit(0)
 }
-pinToCpu0()
+pinToCpu(0)
 const wanted = process.argv.slice(2)
 const host = linuxKernel()
 const packets = ethernetFrames(PACKETS)
@@ -28,7 +28,7 @@ let differences = 0
 for (const compared of comparedObjects()) {
   if (wanted.length > 0 && !wanted.includes(compared.name)) continue
   const guest = embeddedKernel({ cpus: host.cpus })
-  const result = await compareObject([guest, host], compared, packets)
+  const result = compareListed([guest, host], compared, packets)
   guest.close()
   if (result.skipped !== null) {
     console.log(`${compared.name}: skipped: ${result.skipped}`)
@@ -36,9 +36,9 @@ for (const compared of comparedObjects()) {
   }
   objects++
   runs += result.runs
-  differences += result.differences.length
+  differences += result.differenceCount
   console.log(
-    `${compared.name}: ${result.runs} runs (${result.refused} refused alike), ${result.differences.length} differences`,
+    `${compared.name}: ${result.runs} runs (${result.refused} refused alike), ${result.differenceCount} differences`,
   )
   for (const difference of result.differences.slice(0, 8)) console.log(`  ${difference}`)
 }

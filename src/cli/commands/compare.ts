@@ -3,7 +3,13 @@
 import type { Command } from "commander"
 import { embeddedKernel } from "../../api/embedded.ts"
 import type { BpfObject } from "../../api/index.ts"
-import { COMPARABLE_TYPES, type Comparison, compareKernels } from "../../tools/compare/index.ts"
+import { parseHex } from "../../base/index.ts"
+import {
+  CONTEXT_TYPES,
+  type Comparison,
+  compareKernels,
+  PACKET_TYPES,
+} from "../../tools/compare/index.ts"
 import type { Context } from "../context.ts"
 import { CliError, usageError } from "../errors.ts"
 import { loadObject, naming } from "../input.ts"
@@ -14,7 +20,8 @@ import { fillMap } from "../run/fill-maps.ts"
 import { count, plural } from "../table.ts"
 
 interface Flags {
-  readonly pcap: string
+  readonly pcap?: string
+  readonly context: string[]
   readonly prog: string[]
   readonly map: string[]
   readonly ignore: string[]
@@ -30,10 +37,16 @@ export function register(program: Command, context: Context): void {
     .command("compare")
     .summary("run an object on the embedded kernel and on Linux, and list differences")
     .description(
-      "Loads an object on the embedded kernel and on Linux, gives its packet programs every frame of a capture by PROG_TEST_RUN on each, and lists the differences in errno, return value, packet and map content. Exit code 1 when there is any.",
+      "Loads an object on the embedded kernel and on Linux, gives its packet programs every frame of a capture (and raw tracepoint and syscall programs every context) by PROG_TEST_RUN on each, and lists the differences in errno, return value, packet, context and map content. Exit code 1 when there is any.",
     )
     .argument("<file>", "object (.o) or C source (.c)")
-    .requiredOption("--pcap <in>", "pcap or pcapng file with Ethernet frames")
+    .option("--pcap <in>", "pcap or pcapng file with Ethernet frames")
+    .option(
+      "--context <hex>",
+      "context of raw tracepoint and syscall programs; repeatable",
+      again,
+      [],
+    )
     .option("--prog <name>", "compare only this program; repeatable", again, [])
     .option(
       "--map <name=file>",
@@ -53,7 +66,9 @@ export function register(program: Command, context: Context): void {
     .addHelpText(
       "after",
       `
-Linux is reached with the optional package koffi, as root or with CAP_BPF.
+Linux is reached with the optional package koffi, as root or with CAP_BPF. Both kernels run the
+programs on CPU 0, so per-CPU values are compared as they lie; where this process may not use
+CPU 0, by their sums.
 
 Example:
   # skep compare firewall.bpf.o --pcap traffic.pcap --ignore last_ns`,
@@ -72,14 +87,22 @@ async function run(context: Context, file: string, flags: Flags): Promise<void> 
   })
   const object = await loadObject(context, file, flags.cc)
   checkPrograms(object, file, flags.prog)
-  const frames = readEthernet(context, flags.pcap).frames.map(({ data }) => data)
+  if (flags.pcap === undefined && flags.context.length === 0)
+    throw usageError("compare needs --pcap or --context: what the programs are run on")
+  const contexts = flags.context.map(contextBytes)
+  const frames =
+    flags.pcap === undefined ? [] : readEthernet(context, flags.pcap).frames.map(({ data }) => data)
   const linux = await openLinux()
   const embedded = embeddedKernel({ cpus: linux.cpus })
-  const progress = startProgress(context, "runs", frames.length)
+  const progress = startProgress(context, "runs", frames.length + contexts.length)
+  const { pinToCpu } = await import("../../linux/index.ts")
+  const unpin = pinToCpu(0)
   try {
     const comparison = naming(file, () =>
       compareKernels([embedded, linux], object, {
         frames,
+        contexts,
+        perCpu: unpin === null ? "sum" : "exact",
         programs: flags.prog.length === 0 ? undefined : flags.prog,
         ignore: flags.ignore,
         differencesMax: shown,
@@ -101,6 +124,7 @@ async function run(context: Context, file: string, flags: Flags): Promise<void> 
     else print(context, file, frames.length, comparison)
     if (comparison.differenceCount > 0) context.exitCode = 1
   } finally {
+    unpin?.()
     progress.end()
     embedded.close()
     linux.close()
@@ -113,8 +137,18 @@ function checkPrograms(object: BpfObject, file: string, chosen: readonly string[
       throw new CliError(`${file}: there is no program '${name}'`, {
         hint: `The object has ${object.programs.map((one) => one.name).join(", ")}.`,
       })
-  if (!object.programs.some(({ type }) => COMPARABLE_TYPES.includes(type)))
-    throw new CliError(`${file}: no program in it takes packets, so there is nothing to compare`)
+  if (!object.programs.some(({ type }) => [...PACKET_TYPES, ...CONTEXT_TYPES].includes(type)))
+    throw new CliError(
+      `${file}: no program in it takes packets or contexts, so there is nothing to compare`,
+    )
+}
+
+function contextBytes(text: string): Uint8Array {
+  try {
+    return parseHex(text)
+  } catch (error) {
+    throw usageError(`--context ${text}: ${error instanceof Error ? error.message : error}`)
+  }
 }
 
 /** Bytes of a packet that a line has room for. */
@@ -131,7 +165,10 @@ function print(context: Context, file: string, frames: number, comparison: Compa
     context.print(`${colors.red(what)}  ${name}${frame === null ? "" : `, frame ${frame}`}`)
     const cut = (text: string): string =>
       text.length > PACKET_CHARACTERS ? `${text.slice(0, PACKET_CHARACTERS)}…` : text
-    const [a, b] = what === "packet" ? fromDifference(first, second).map(cut) : [first, second]
+    const [a, b] =
+      what === "packet" || what === "context"
+        ? fromDifference(first, second).map(cut)
+        : [first, second]
     context.print(`  embedded  ${a}`)
     context.print(`  linux     ${b}`)
   }

@@ -1,31 +1,29 @@
 /**
- * One object on two kernels: its packet programs get the same frames by PROG_TEST_RUN, and every
- * difference in errno, return value, packet and, at the end, map content is listed. Per-CPU values
- * are compared by their sums: on which CPU a test run happens is the kernel's choice.
+ * One object on two kernels: its programs get the same packets or contexts by PROG_TEST_RUN, and
+ * every difference in errno, return value, packet, context and, at the end, map content is listed.
+ * A test run happens on the caller's CPU: who has pinned the thread to CPU 0, where the embedded
+ * kernel runs, compares per-CPU values as they lie; else only their sums are comparable.
  */
 
-import {
-  ArrayMap,
-  type BpfObject,
-  type Collection,
-  HashMap,
-  isPerCpu,
-  type Kernel,
-  type KernelLoadOptions,
-  type MapHandle,
-  type Program,
-  Queue,
-  RingBuffer,
+import type {
+  BpfObject,
+  Collection,
+  Kernel,
+  KernelLoadOptions,
+  MapHandle,
+  Program,
+  RunInput,
 } from "../../api/index.ts"
 import { BpfError, equalBytes, formatHex } from "../../base/index.ts"
 import { BPF_PROG_TYPE as PT } from "../../spec/index.ts"
+import { type MapTextOptions, mapText } from "./map-text.ts"
 
 /** Two answers to the same question. */
 export interface Difference {
-  readonly what: "load" | "errno" | "return value" | "packet" | "map"
+  readonly what: "load" | "errno" | "return value" | "packet" | "context" | "map"
   /** Program or map. */
   readonly name: string
-  /** Number of the frame, from 1; null for loading and maps. */
+  /** Number of the frame (or context), from 1; null for loading and maps. */
   readonly frame: number | null
   /** What the first and the second kernel say. */
   readonly first: string
@@ -47,11 +45,16 @@ export interface Comparison {
 }
 
 export interface CompareOptions {
+  /** Ethernet frames for programs that take packets. */
   readonly frames: readonly Uint8Array[]
+  /** Contexts for programs that take one: raw tracepoints and syscall programs. */
+  readonly contexts?: readonly Uint8Array[]
   /** Only these programs. */
   readonly programs?: readonly string[]
   /** Fields of keys, values and records that may differ: time stamps. */
   readonly ignore?: readonly string[]
+  /** `exact` needs a pinned thread, see above; `sum` by default. */
+  readonly perCpu?: MapTextOptions["perCpu"]
   readonly differencesMax?: number
   /** Called after loading on each kernel, to fill maps. */
   readonly setup?: (collection: Collection, kernel: Kernel) => void
@@ -59,12 +62,20 @@ export interface CompareOptions {
 }
 
 /** Types that PROG_TEST_RUN gives an Ethernet frame. */
-export const COMPARABLE_TYPES: readonly number[] = [
+export const PACKET_TYPES: readonly number[] = [
   PT.BPF_PROG_TYPE_XDP,
   PT.BPF_PROG_TYPE_SCHED_CLS,
   PT.BPF_PROG_TYPE_SCHED_ACT,
   PT.BPF_PROG_TYPE_SOCKET_FILTER,
   PT.BPF_PROG_TYPE_CGROUP_SKB,
+  PT.BPF_PROG_TYPE_LWT_IN,
+  PT.BPF_PROG_TYPE_LWT_OUT,
+  PT.BPF_PROG_TYPE_LWT_XMIT,
+]
+/** Types that it gives a context. */
+export const CONTEXT_TYPES: readonly number[] = [
+  PT.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PT.BPF_PROG_TYPE_SYSCALL,
 ]
 const DIFFERENCES_MAX = 100
 /** Characters of a map's content around the first difference. */
@@ -137,7 +148,7 @@ class Differences {
 function comparePrograms(
   object: BpfObject,
   collections: readonly [Collection, Collection],
-  { frames, programs, progress }: CompareOptions,
+  { frames, contexts = [], programs, progress }: CompareOptions,
   found: Differences,
 ): Pick<Comparison, "programs" | "runs" | "refusedAlike"> {
   const names: string[] = []
@@ -147,10 +158,11 @@ function comparePrograms(
   for (const { name, type } of chosen) {
     const first = collections[0].programs[name] as Program | undefined
     const second = collections[1].programs[name] as Program | undefined
-    if (first === undefined || second === undefined || !COMPARABLE_TYPES.includes(type)) continue
+    const inputs = inputsOf(type, frames, contexts)
+    if (first === undefined || second === undefined || inputs === null) continue
     names.push(name)
-    frames.forEach((data, index) => {
-      const [one, other] = [runOnce(first, data), runOnce(second, data)]
+    inputs.forEach((input, index) => {
+      const [one, other] = [runOnce(first, input), runOnce(second, input)]
       runs++
       progress?.(runs)
       if (one.errno !== null && one.errno === other.errno) refusedAlike++
@@ -160,24 +172,39 @@ function comparePrograms(
   return { programs: names, runs, refusedAlike }
 }
 
+/** What a program of this type is run on; null for types that PROG_TEST_RUN does not take. */
+function inputsOf(
+  type: number,
+  frames: readonly Uint8Array[],
+  contexts: readonly Uint8Array[],
+): readonly RunInput[] | null {
+  if (PACKET_TYPES.includes(type)) return frames.map((data) => ({ data }))
+  if (CONTEXT_TYPES.includes(type)) return contexts.map((context) => ({ context }))
+  return null
+}
+
 interface Outcome {
   /** Null: the program ran. */
   readonly errno: string | null
   readonly returned: string
   readonly data: Uint8Array
+  readonly context: Uint8Array
 }
 
-function runOnce(program: Program, data: Uint8Array): Outcome {
+const NOTHING = new Uint8Array(0)
+
+function runOnce(program: Program, input: RunInput): Outcome {
   try {
-    const { returned, verdict, data: out } = program.run({ data })
+    const { returned, verdict, data, context } = program.run(input)
     return {
       errno: null,
       returned: verdict === null ? `${returned}` : `${returned} (${verdict})`,
-      data: out,
+      data,
+      context,
     }
   } catch (error) {
     if (error instanceof BpfError)
-      return { errno: error.code, returned: "", data: new Uint8Array(0) }
+      return { errno: error.code, returned: "", data: NOTHING, context: NOTHING }
     throw error
   }
 }
@@ -192,25 +219,29 @@ function compareOutcomes(
     found.add({ what: "errno", ...at, first: first.errno ?? "ran", second: second.errno ?? "ran" })
   else if (first.returned !== second.returned)
     found.add({ what: "return value", ...at, first: first.returned, second: second.returned })
-  if (first.errno === null && second.errno === null && !equalBytes(first.data, second.data))
-    found.add({
-      what: "packet",
-      ...at,
-      first: formatHex(first.data),
-      second: formatHex(second.data),
-    })
+  if (first.errno !== null || second.errno !== null) return
+  for (const [what, key] of BYTES)
+    if (!equalBytes(first[key], second[key]))
+      found.add({ what, ...at, first: formatHex(first[key]), second: formatHex(second[key]) })
 }
+
+const BYTES: readonly (readonly [what: "packet" | "context", key: "data" | "context"])[] = [
+  ["packet", "data"],
+  ["context", "context"],
+]
 
 function compareMaps(
   object: BpfObject,
   collections: readonly [Collection, Collection],
-  { ignore = [] }: CompareOptions,
+  options: CompareOptions,
   found: Differences,
 ): string[] {
   const names: string[] = []
   for (const { name } of object.model.maps) {
     const maps = collections.map((one) => one.maps[name] as MapHandle | undefined)
-    const texts = maps.map((map) => (map === undefined ? null : mapText(map, ignore)))
+    const texts = maps.map((map) =>
+      map === undefined ? null : mapText(map, { ...options, perCpu: options.perCpu ?? "sum" }),
+    )
     const [first, second] = texts
     if (first === null || second === null) continue
     names.push(name)
@@ -219,60 +250,6 @@ function compareMaps(
     found.add({ what: "map", name, frame: null, first: one, second: other })
   }
   return names
-}
-
-/** What is in a map, as text that is equal for equal contents; null for maps of other things. */
-export function mapText(map: MapHandle, ignore: readonly string[]): string | null {
-  const text = (value: unknown): string => JSON.stringify(plain(value, ignore))
-  const one = (value: unknown): unknown =>
-    isPerCpu(map.spec.type) && Array.isArray(value) ? value.reduce(sum) : value
-  if (map instanceof HashMap)
-    return [...(map as HashMap<unknown, unknown>).entries()]
-      .map(([key, value]) => `${text(key)}: ${text(one(value))}`)
-      .sort()
-      .join("\n")
-  if (map instanceof ArrayMap)
-    return [...(map as ArrayMap<unknown>).entries()]
-      .map(([index, value]) => `${index}: ${text(one(value))}`)
-      .join("\n")
-  if (map instanceof RingBuffer) return [...map.drain()].map(text).join("\n")
-  if (map instanceof Queue) {
-    const values: string[] = []
-    for (let value = map.pop(); value !== undefined; value = map.pop()) values.push(text(value))
-    return values.join("\n")
-  }
-  return null
-}
-
-function plain(value: unknown, ignore: readonly string[]): unknown {
-  if (typeof value === "bigint") return `${value}`
-  if (value instanceof Uint8Array) return formatHex(value)
-  if (Array.isArray(value)) return value.map((element) => plain(element, ignore))
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([name]) => !ignore.includes(name))
-      .map(([name, field]) => [name, plain(field, ignore)]),
-  )
-}
-
-function sum(a: unknown, b: unknown): unknown {
-  if (typeof a === "number" && typeof b === "number") return a + b
-  if (typeof a === "bigint" && typeof b === "bigint") return a + b
-  if (a instanceof Uint8Array && b instanceof Uint8Array) {
-    // Bytes without type: one 64-bit counter after another.
-    const total = a.slice()
-    const [into, from] = [new DataView(total.buffer), new DataView(b.buffer, b.byteOffset)]
-    for (let at = 0; at + 8 <= total.length; at += 8)
-      into.setBigUint64(at, into.getBigUint64(at, true) + from.getBigUint64(at, true), true)
-    return total
-  }
-  if (Array.isArray(a) && Array.isArray(b)) return a.map((one, index) => sum(one, b[index]))
-  if (typeof a === "object" && a !== null && typeof b === "object" && b !== null) {
-    const other = b as Readonly<Record<string, unknown>>
-    return Object.fromEntries(Object.entries(a).map(([name, one]) => [name, sum(one, other[name])]))
-  }
-  return a
 }
 
 /** The lines of both texts at the first place where they differ. */
