@@ -115,13 +115,11 @@ const VALUELESS: readonly number[] = [
 export function mapSpecOf(map: MapDefinition, btf: Btf | null): MapSpec {
   const codec = (typeId: number, size: number): Codec<unknown> | null => {
     if (btf === null || typeId === 0 || VALUELESS.includes(map.type)) return null
+    if (map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_PERF_EVENT_ARRAY)
+      return isRecord(btf, typeId) ? codecFor(btf, typeId) : null
     const found = codecFor(btf, typeId)
     // Records of rings have no size in the map; everything else must agree.
-    return size === 0 ||
-      found.size === size ||
-      map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_PERF_EVENT_ARRAY
-      ? found
-      : null
+    return size === 0 || found.size === size ? found : null
   }
   return {
     name: map.name,
@@ -134,4 +132,13 @@ export function mapSpecOf(map: MapDefinition, btf: Btf | null): MapSpec {
     value: codec(map.valueTypeId, map.valueSize),
     inner: map.inner === null ? null : mapSpecOf(map.inner, btf),
   }
+}
+
+/**
+ * Whether a perf event array's value type says what its records are. The elements are descriptors,
+ * and most programs say so (`__type(value, __u32)`).
+ */
+function isRecord(btf: Btf, typeId: number): boolean {
+  const { kind } = btf.resolve(typeId)
+  return kind === "struct" || kind === "union" || kind === "array"
 }

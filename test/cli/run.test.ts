@@ -60,6 +60,16 @@ describe("skep run on packets", () => {
     expect(out).toMatch(/ipv4\.tos 0x\w+ → 0xb8/)
   })
 
+  test("finds the struct of records whose map does not name one, behind perf's padding", async () => {
+    const object = "test/kernels/programs/perf-records.bpf.o"
+    const packet = `${"00".repeat(12)}0806${"00".repeat(46)}`
+    const { streams } = await skepJson<Report>(["run", object, "--packet", packet])
+    for (const map of ["by_type", "by_size", "by_record"])
+      expect(streams).toContainEqual(
+        expect.objectContaining({ map, count: 1, recordType: "struct sample" }),
+      )
+  })
+
   test("decodes the records of a ring buffer by the type of its map", async () => {
     const args = ["run", example("flow-stats/flow-stats.bpf.o"), "--pcap", CAPTURE, "--events", "2"]
     const { streams } = await skepJson<Report>(args)

@@ -8,6 +8,7 @@ import { type Codec, codecs as c, type Decoded } from "../codecs.ts"
 import type { ArrayMap } from "./array-map.ts"
 import type { HashMap } from "./hash-map.ts"
 import type { MapHandle } from "./map-handle.ts"
+import type { PerfEventArray } from "./perf-event-array.ts"
 import type { Queue } from "./queue.ts"
 import type { RingBuffer } from "./ring-buffer.ts"
 
@@ -97,6 +98,18 @@ export const map = {
       value: o.record,
       valueSize: 0,
       maxEntries: o.bytes,
+    }),
+  /** One ring a CPU; without `record`, records are bytes. `cpus`: those of the kernel. */
+  perfEventArray: <T = Uint8Array>(
+    o: Common & { record?: Codec<T>; cpus: number },
+  ): MapSpec<PerfEventArray<T>> =>
+    spec(BPF_MAP_TYPE.BPF_MAP_TYPE_PERF_EVENT_ARRAY, {
+      ...o,
+      key: null,
+      value: o.record ?? null,
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: o.cpus,
     }),
 } as const
 

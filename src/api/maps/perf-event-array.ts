@@ -1,4 +1,8 @@
-/** Perf event arrays: one ring a CPU, with counts of what was lost. */
+/**
+ * Perf event arrays: one ring a CPU, with counts of what was lost. A record is bytes (with the
+ * kernel's padding: its length and the 4 bytes before it are a multiple of 8) unless the map's value
+ * type is a struct, or the reader says what records are.
+ */
 
 import { viewOf } from "../../base/index.ts"
 import type { KernelInterface, PerfRing } from "../../spec/index.ts"
@@ -19,7 +23,7 @@ const PAGES_DEFAULT = 16
 
 export class PerfEventArray<T> extends MapHandle implements AsyncIterable<PerfSample<T>> {
   private readonly rings: readonly PerfRing[]
-  private readonly record: Codec<T> | null
+  private record: Codec<T> | null
   private wake: (() => void) | null = null
 
   constructor(kernel: KernelInterface, fd: number, spec: MapSpec, pages: number = PAGES_DEFAULT) {
@@ -34,7 +38,14 @@ export class PerfEventArray<T> extends MapHandle implements AsyncIterable<PerfSa
     this.rings = rings
   }
 
-  /** Whatever is there now, CPU by CPU. */
+  /** The same map, whose records are decoded by `record` from now on. */
+  withRecord<U>(record: Codec<U>): PerfEventArray<U> {
+    const typed = this as unknown as PerfEventArray<U>
+    typed.record = record
+    return typed
+  }
+
+  /** Whatever is there now, CPU by CPU. A record shorter than its type comes as bytes. */
   drain(): PerfSample<T>[] {
     const samples: PerfSample<T>[] = []
     for (const ring of this.rings) {

@@ -20,7 +20,7 @@ export interface ReadOptions {
 
 export class RingBuffer<T> extends MapHandle implements AsyncIterable<T> {
   private readonly ring: RingView
-  private readonly record: Codec<T> | null
+  private record: Codec<T> | null
   private wake: (() => void) | null = null
   private unwatch: (() => void) | null = null
 
@@ -30,6 +30,13 @@ export class RingBuffer<T> extends MapHandle implements AsyncIterable<T> {
     if (typeof ring === "number") throw failure(ring, "mmap", this.describe())
     this.ring = ring
     this.record = spec.value as Codec<T> | null
+  }
+
+  /** The same map, whose records are decoded by `record` from now on: for maps without a type. */
+  withRecord<U>(record: Codec<U>): RingBuffer<U> {
+    const typed = this as unknown as RingBuffer<U>
+    typed.record = record
+    return typed
   }
 
   /**

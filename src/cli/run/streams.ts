@@ -6,7 +6,6 @@
 import { type MapHandle, PerfEventArray, RingBuffer } from "../../api/index.ts"
 import { viewOf } from "../../base/index.ts"
 import { type Btf, codecFor } from "../../btf/index.ts"
-import type { MapDefinition } from "../../object/index.ts"
 import { mapTypeName } from "../../spec/index.ts"
 import { CliError } from "../errors.ts"
 import { type Presented, present } from "../values/present.ts"
@@ -51,7 +50,12 @@ export class Streams {
       const handle = maps[definition.name]
       if (!(handle instanceof RingBuffer || handle instanceof PerfEventArray)) continue
       const chosen = options.recordTypes.get(definition.name)
-      const typeId = chosen === undefined ? declaredType(definition, this.btf) : this.find(chosen)
+      const typeId =
+        chosen === undefined
+          ? handle.spec.value === null
+            ? 0
+            : definition.valueTypeId
+          : this.find(chosen)
       const report: StreamReport = {
         map: definition.name,
         type: mapTypeName(definition.type),
@@ -94,7 +98,7 @@ export class Streams {
       report.records.push(present(this.btf, stream.typeId, record, ""))
       return
     }
-    const typeId = stream.typeId === 0 ? this.guess(record.length) : stream.typeId
+    const typeId = stream.typeId === 0 ? this.guess(stream.handle, record.length) : stream.typeId
     const { btf } = this
     if (btf === null || typeId === 0 || btf.sizeOf(typeId) > record.length) {
       report.records.push(present(null, 0, record.slice(), "record"))
@@ -116,10 +120,13 @@ export class Streams {
   }
 
   /** The object's only struct of this size that looks like a record; 0 when there is no such. */
-  private guess(sizeBytes: number): number {
+  private guess(handle: Stream["handle"], length: number): number {
     const { btf } = this
     if (btf === null) return 0
-    let found = this.guesses.get(sizeBytes)
+    const padded = handle instanceof PerfEventArray
+    const fits = (size: number): boolean => (padded ? perfLength(size) : size) === length
+    const key = padded ? -length : length
+    let found = this.guesses.get(key)
     if (found === undefined) {
       const candidates: number[] = []
       for (let id = btf.firstId; id < btf.typeCount; id++) {
@@ -127,7 +134,7 @@ export class Streams {
         const type = btf.type(id)
         if (
           type.kind === "struct" &&
-          type.size === sizeBytes &&
+          fits(type.size) &&
           type.name !== "" &&
           !NO_RECORD.test(type.name)
         )
@@ -136,15 +143,13 @@ export class Streams {
       const named = candidates.filter((id) => RECORD.test(btf.type(id).name))
       const best = named.length === 1 ? named : candidates
       found = best.length === 1 ? best[0] : 0
-      this.guesses.set(sizeBytes, found)
+      this.guesses.set(key, found)
     }
     return found
   }
 }
 
-/** The value type of the map's definition, where it speaks of records and not of descriptors. */
-function declaredType({ valueTypeId }: MapDefinition, btf: Btf | null): number {
-  if (btf === null || valueTypeId === 0) return 0
-  const type = btf.resolve(valueTypeId)
-  return type.kind === "struct" || type.kind === "union" ? valueTypeId : 0
+/** Length that a perf event array's record of `size` bytes comes with: padded, see PerfEventArray. */
+function perfLength(size: number): number {
+  return ((size + 4 + 7) & ~7) - 4
 }
