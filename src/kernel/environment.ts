@@ -70,6 +70,14 @@ export interface KernelState extends MapHost {
   symbolAt?(address: bigint): { name: string; offset: number; size: number } | undefined
 }
 
+/** A file that iterator programs write (linux fs/seq_file.c): what it has and what fits. */
+export interface SequenceFile {
+  /** Of `struct seq_file`, as programs see it. */
+  readonly address: bigint
+  /** False when the text did not fit: nothing of it was taken. */
+  append(bytes: Uint8Array): boolean
+}
+
 export interface RunInput {
   /** Address of the context in linear memory and the region it belongs to. */
   readonly context: number
@@ -79,6 +87,12 @@ export interface RunInput {
   readonly packet?: PacketBuffer | null
   /** bpf_get_attach_cookie. */
   readonly cookie?: bigint
+  /** bpf_get_func_ip of probes. */
+  readonly functionIp?: bigint
+  /** Session programs: whether this is the return, and where their 8 bytes of state are. */
+  readonly session?: { readonly isReturn: boolean; readonly cookieAddress: bigint }
+  /** Programs that write into a file: where their text goes. */
+  readonly sequence?: SequenceFile
   /** tracing: bpf_get_func_arg and friends; addresses of the saved arguments. */
   readonly functionArguments?: { readonly address: number; readonly count: number }
 }
@@ -87,6 +101,8 @@ export interface RunOutcome {
   /** r0 of the program that ended the run; both halves 0 after a fault. */
   readonly low: number
   readonly high: number
+  /** What bpf_set_retval left; 0 when nothing did. Absent where nothing could. */
+  readonly returnValue?: number
   /** Why the run ended early, or null. */
   readonly fault: import("../interpreter/index.ts").Fault | null
   /** What bpf_redirect and its like asked for; the hook that ran the program acts on it. */
@@ -117,6 +133,9 @@ export interface Environment {
   readonly packet: PacketBuffer | null
   readonly cookie: bigint
   readonly functionArguments: { readonly address: number; readonly count: number } | null
+  readonly functionIp: bigint | null
+  readonly session: { readonly isReturn: boolean; readonly cookieAddress: bigint } | null
+  readonly sequence: SequenceFile | null
   redirect: Redirect | null
   /** Held spin locks, RCU sections… (addresses), for the checks Linux's verifier does statically. */
   lock: number

@@ -1,4 +1,7 @@
 export * from "./catalog.ts"
 export * from "./events.ts"
+export * from "./firing.ts"
+export * from "./functions.ts"
+export * from "./registers.ts"
 export * from "./syscalls.ts"
 export * from "./user-memory.ts"

@@ -43,6 +43,42 @@ export class UserMemory {
     return this.place(new TextEncoder().encode(`${text}\0`))
   }
 
+  /** Room for what the kernel will write; returns its address. */
+  reserve(size: number): bigint {
+    return this.place(new Uint8Array(size))
+  }
+
+  /** Offset in linear memory of `size` bytes at an address; -1 when they are not user memory. */
+  private offsetOf(address: bigint, size: number): number {
+    if (address >> 32n !== BigInt((REGION_TAG | this.region) >>> 0)) return -1
+    const offset = Number(address & 0xffffffffn)
+    const inside = offset >= this.start && offset + size <= this.start + ARENA_BYTES
+    return inside ? offset : -1
+  }
+
+  /** Copies in, as copy_to_user; false for an address that is not there. */
+  write(address: bigint, bytes: Uint8Array): boolean {
+    const offset = this.offsetOf(address, bytes.length)
+    if (offset < 0) return false
+    this.memory.write(offset, bytes)
+    return true
+  }
+
+  /** Copies out, as copy_from_user; undefined for an address that is not there. */
+  read(address: bigint, size: number): Uint8Array | undefined {
+    const offset = this.offsetOf(address, size)
+    return offset < 0 ? undefined : this.memory.read(offset, size)
+  }
+
+  /** A zero-terminated string, as strncpy_from_user; undefined for an address that is not there. */
+  readString(address: bigint): string | undefined {
+    const offset = this.offsetOf(address, 1)
+    if (offset < 0) return undefined
+    const { u8 } = this.memory
+    const end = u8.indexOf(0, offset)
+    return new TextDecoder().decode(u8.subarray(offset, Math.min(end, this.start + ARENA_BYTES)))
+  }
+
   mark(): number {
     return this.used
   }

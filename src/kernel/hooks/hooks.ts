@@ -33,6 +33,12 @@ export const hookKey = {
   /** Raw tracepoints and tp_btf share the tracepoint's bare name. */
   rawTracepoint: (name: string): string => `raw_tp/${name}`,
   lsm: (hook: string): string => `lsm/${hook}`,
+  /** LSM programs of a cgroup. */
+  lsmCgroup: (path: string, hook: string): string => `lsm_cgroup/${hook}${path}`,
+  /** A place in an executable: entry, return or session. */
+  uprobe: (kind: string, path: string, offset: bigint): string => `${kind}/${offset}${path}`,
+  /** Software perf events by type and config. */
+  perfEvent: (id: number): string => `perf/${id}`,
   /** fentry, fexit and fmod_ret of a kernel function. */
   trampoline: (name: string, attachType: number): string => `fn/${attachType}/${name}`,
   netns: (attachType: number): string => `netns/${attachType}`,

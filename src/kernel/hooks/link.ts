@@ -4,12 +4,15 @@
  */
 
 import type { KernelObject } from "../objects/kernel-object.ts"
+import type { Task } from "../tasks/task.ts"
 
 /** One program at one hook, attached by a link or by PROG_ATTACH (then `link` is null). */
 export interface Attachment {
   program: KernelObject<"program">
   link: Link | null
   readonly cookie: bigint
+  /** Absent: every task. A perf event of one process, a uprobe of one process. */
+  readonly applies?: (task: Task) => boolean
 }
 
 export interface Link {
@@ -34,3 +37,19 @@ export type LinkTarget =
   | { readonly kind: "tracing"; readonly objectId: number; readonly btfId: number }
   | { readonly kind: "tracepoint"; readonly name: string }
   | { readonly kind: "netns" }
+  | { readonly kind: "iter"; readonly name: string; readonly info: Uint8Array }
+  | { readonly kind: "kprobe_multi"; readonly count: number; readonly flags: number }
+  | {
+      readonly kind: "uprobe_multi"
+      readonly count: number
+      readonly flags: number
+      readonly pid: number
+    }
+  | {
+      readonly kind: "uprobe"
+      readonly path: string
+      readonly offset: bigint
+      readonly onReturn: boolean
+    }
+  | { readonly kind: "kprobe"; readonly name: string; readonly onReturn: boolean }
+  | { readonly kind: "event"; readonly type: number; readonly config: bigint }

@@ -63,6 +63,9 @@ export class Runner {
       packet: input.packet ?? null,
       cookie: input.cookie ?? 0n,
       functionArguments: input.functionArguments ?? null,
+      functionIp: input.functionIp ?? null,
+      session: input.session ?? null,
+      sequence: input.sequence ?? null,
       redirect: null,
       lock: 0,
       returnValue: 0,
@@ -76,7 +79,8 @@ export class Runner {
         arguments: [[input.context, REGION_TAG | input.contextRegion]],
         budget: this.options.budget,
       })
-      return { low, high, fault, redirect: environment.redirect, steps }
+      const { redirect, returnValue } = environment
+      return { low, high, fault, redirect, returnValue, steps }
     } finally {
       this.depth--
       this.cpu = outerCpu
@@ -105,6 +109,9 @@ export class Runner {
       packet: null,
       cookie: 0n,
       functionArguments: null,
+      functionIp: null,
+      session: null,
+      sequence: null,
       redirect: null,
       lock: 0,
       returnValue: 0,

@@ -3,6 +3,8 @@
  * memory that tracing programs read through BTF.
  */
 
+import type { FieldValue } from "../types/index.ts"
+
 export interface Credentials {
   readonly uid: number
   readonly gid: number
@@ -15,14 +17,18 @@ export interface Task {
   readonly pid: number
   /** Thread group id (user space's pid). */
   readonly tgid: number
-  /** At most 15 bytes. */
-  readonly comm: string
-  readonly credentials: Credentials
-  readonly parent: Task | null
+  /** At most 15 bytes; changes with exec and prctl. */
+  comm: string
+  credentials: Credentials
+  parent: Task | null
+  /** The CPU that it runs, or ran last, on. */
+  cpu?: number
   /** cgroup v2 id. */
-  readonly cgroupId: bigint
-  readonly cgroupPath: string
+  cgroupId: bigint
+  cgroupPath: string
   readonly startTimeNs: bigint
   /** Offset of the task_struct in linear memory, or 0 when nobody has asked for it yet. */
   structAddress: number
+  /** Fields of the task_struct beyond those that every task has. */
+  structFields?(): { readonly [field: string]: FieldValue | undefined }
 }

@@ -45,12 +45,17 @@ export class Tasks {
   private readonly shared = new Map<string, number>()
   readonly idle: Task
   readonly init: Task
+  /** Idle tasks of the other CPUs: pid 0 too, so they are in no table. */
+  private readonly idles: Task[]
+  /** Makes the object of a task; the world puts its own kind here. */
+  make: (fields: Task) => Task = (fields) => fields
 
   constructor(host: WriterHost, now: () => bigint) {
     this.host = host
     this.now = now
     this.writer = new ObjectWriter(host)
     this.idle = this.add({ pid: 0, tgid: 0, comm: "swapper/0" }, null)
+    this.idles = [this.idle]
     this.init = this.add({ pid: 1, comm: "init" }, this.idle)
   }
 
@@ -64,8 +69,40 @@ export class Tasks {
     return this.byPid.get(pid)
   }
 
+  /** The task that runs on a CPU when no other does. */
+  idleOf(cpu: number): Task {
+    this.idles[cpu] ??= { ...this.idle, comm: `swapper/${cpu}`, cpu, structAddress: 0 }
+    return this.idles[cpu]
+  }
+
+  /** All tasks by rising pid, without the idle ones. */
+  list(): Task[] {
+    return [...this.byPid.values()].filter((task) => task.pid !== 0).sort((a, b) => a.pid - b.pid)
+  }
+
+  /** A task is gone: its pid is free again, its task_struct goes. */
   exit(task: Task): void {
+    if (this.byPid.get(task.pid) !== task) return
     this.byPid.delete(task.pid)
+    if (task.structAddress !== 0) this.host.memory.free(task.structAddress)
+    task.structAddress = 0
+  }
+
+  /** Something about the task has changed: its task_struct, if there is one, follows. */
+  refresh(task: Task): void {
+    const id = this.host.types.findByName("task_struct", "struct")
+    if (task.structAddress !== 0 && id !== undefined) this.writeStruct(id, task)
+  }
+
+  /** Cgroup directories by path, with their ids, in the order in which they were made. */
+  knownCgroups(): ReadonlyMap<string, bigint> {
+    return this.cgroupIds
+  }
+
+  /** Address of a cgroup's `struct cgroup` as programs see it. */
+  cgroupAddress(path: string): bigint {
+    this.cgroupId(path)
+    return this.cgroupOf(path)
   }
 
   /** The id of a cgroup directory; a new path gets the next one. */
@@ -90,7 +127,7 @@ export class Tasks {
     const gid = options.gid ?? uid
     const credentials: Credentials = { uid, gid, euid: uid, egid: gid }
     const cgroupPath = options.cgroup ?? parent?.cgroupPath ?? "/"
-    const task: Task = {
+    const fields: Task = {
       pid,
       tgid: options.tgid ?? pid,
       comm: (options.comm ?? parent?.comm ?? "task").slice(0, 15),
@@ -101,6 +138,7 @@ export class Tasks {
       startTimeNs: this.now(),
       structAddress: 0,
     }
+    const task = this.make(fields)
     this.byPid.set(pid, task)
     return task
   }
@@ -117,11 +155,16 @@ export class Tasks {
     const id = types.findByName("task_struct", "struct")
     if (id === undefined) return 0
     task.structAddress = this.writer.allocate(types.sizeOf(id))
+    this.writeStruct(id, task)
+    return task.structAddress
+  }
+
+  private writeStruct(id: number, task: Task): void {
     const parent = this.addressOf(task.parent ?? task)
     this.write(id, task.structAddress, {
       pid: task.pid,
       tgid: task.tgid,
-      comm: task.comm,
+      comm: new TextEncoder().encode(task.comm.padEnd(16, "\0")),
       flags: task.pid === 0 ? PF_KTHREAD : 0,
       prio: 120,
       static_prio: 120,
@@ -136,8 +179,8 @@ export class Tasks {
       nsproxy: this.namespaces(),
       cgroups: this.cgroups(task),
       loginuid: { val: 0xffffffff },
+      ...task.structFields?.(),
     })
-    return task.structAddress
   }
 
   private addressOf(task: Task): bigint {
@@ -167,9 +210,10 @@ export class Tasks {
     return kernelAddress(this.host.kernelRegion, offset)
   }
 
-  private credentialsOf(task: Task): bigint {
+  /** Address of a task's `struct cred`. */
+  credentialsOf(task: Task): bigint {
     const { uid, gid, euid, egid } = task.credentials
-    return this.object(`cred/${uid}/${gid}`, "cred", {
+    return this.object(`cred/${uid}/${gid}/${euid}/${egid}`, "cred", {
       uid: { val: uid },
       gid: { val: gid },
       suid: { val: uid },
@@ -194,12 +238,15 @@ export class Tasks {
     })
   }
 
+  private cgroupOf(path: string): bigint {
+    const name = path === "/" ? "/" : path.slice(path.lastIndexOf("/") + 1)
+    const level = path === "/" ? 0 : path.split("/").length - 1
+    const node = this.object(`kn/${path}`, "kernfs_node", { name, id: this.cgroupId(path) })
+    return this.object(`cgrp/${path}`, "cgroup", { level, kn: node })
+  }
+
   private cgroups(task: Task): bigint {
-    const name =
-      task.cgroupPath === "/" ? "/" : task.cgroupPath.slice(task.cgroupPath.lastIndexOf("/") + 1)
-    const level = task.cgroupPath === "/" ? 0 : task.cgroupPath.split("/").length - 1
-    const node = this.object(`kn/${task.cgroupPath}`, "kernfs_node", { name, id: task.cgroupId })
-    const group = this.object(`cgrp/${task.cgroupPath}`, "cgroup", { level, kn: node })
-    return this.object(`css/${task.cgroupPath}`, "css_set", { dfl_cgrp: group })
+    const dfl_cgrp = this.cgroupOf(task.cgroupPath)
+    return this.object(`css/${task.cgroupPath}`, "css_set", { dfl_cgrp })
   }
 }

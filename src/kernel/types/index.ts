@@ -1,2 +1,3 @@
 export * from "./kernel-types.ts"
+export * from "./mirror.ts"
 export * from "./object-writer.ts"
