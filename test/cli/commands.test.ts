@@ -106,6 +106,27 @@ export async function use(elf: Uint8Array): Promise<bigint> {
   })
 })
 
+describeWith([requirement.clang()], "commands that take C", () => {
+  const source = example("firewall/firewall.bpf.c")
+
+  test.each([
+    ["inspect", [source], "firewall"],
+    ["btf", [source, "traffic"], "struct traffic {"],
+    ["disasm", [source], "firewall (xdp):"],
+    ["gen", ["types", source], "export interface Firewall {"],
+  ])("skep %s compiles it with --cc", async (command, args, wanted) => {
+    const { code, out } = await skep([command, ...args, "--cc", "clang"])
+    expect(code).toBe(0)
+    expect(out).toContain(wanted)
+  })
+
+  test.each(["inspect", "btf", "disasm"])("skep %s names a compiler that is none", async (name) => {
+    const { code, err } = await skep([name, source, "--cc", "/nowhere/clang"])
+    expect(code).toBe(1)
+    expect(err).toContain("/nowhere/clang cannot be started")
+  })
+})
+
 describeWith([requirement.linux()], "skep compare", () => {
   test("finds no difference for the firewall", async () => {
     const result = await skepJson<{ runs: number; differenceCount: number }>([

@@ -6,12 +6,14 @@ import { parseObject } from "../../api/index.ts"
 import { type Btf, printC, printTypeScript, readBtf } from "../../btf/index.ts"
 import type { Context } from "../context.ts"
 import { CliError } from "../errors.ts"
-import { isElf, naming } from "../input.ts"
+import { isElf, naming, readObjectBytes } from "../input.ts"
+import { CC_OPTION } from "../options.ts"
 
 const VMLINUX = "/sys/kernel/btf/vmlinux"
 
 interface Options {
   readonly format: string
+  readonly cc?: string
   readonly json?: boolean
 }
 
@@ -20,15 +22,16 @@ export function register(program: Command, context: Context): void {
     .command("btf")
     .summary("print the types of an object or of the running kernel")
     .description(
-      "Prints BTF types: of an object, of a raw BTF file, or with the name vmlinux of the running kernel.",
+      "Prints BTF types: of an object (a C source is compiled first), of a raw BTF file, or with the name vmlinux of the running kernel.",
     )
-    .argument("<file>", "object (.o), raw BTF, or vmlinux")
+    .argument("<file>", "object (.o), C source (.c), raw BTF, or vmlinux")
     .argument("[type...]", "names of types; all of them when none is given")
     .option(
       "-f, --format <format>",
       "c (declarations), ts (TypeScript), or raw (one line a type)",
       "c",
     )
+    .option(...CC_OPTION)
     .option("--json", "print the types as JSON, as decoded")
     .addHelpText(
       "after",
@@ -37,10 +40,15 @@ export function register(program: Command, context: Context): void {
     .action((file: string, types: string[], options: Options) => run(context, file, types, options))
 }
 
-function run(context: Context, file: string, names: readonly string[], options: Options): void {
+async function run(
+  context: Context,
+  file: string,
+  names: readonly string[],
+  options: Options,
+): Promise<void> {
   if (!["c", "ts", "raw"].includes(options.format))
     throw new CliError(`--format: '${options.format}' is none of c, ts, raw`, { exitCode: 2 })
-  const btf = naming(file, () => read(context, file))
+  const btf = await read(context, file, options.cc)
   const ids = names.flatMap((name) => {
     const found = btf.findAll(name)
     if (found.length === 0) throw new CliError(`${file}: there is no type '${name}'`)
@@ -55,13 +63,15 @@ function run(context: Context, file: string, names: readonly string[], options: 
     context.print((names.length === 0 ? printC(btf) : printC(btf, ids, { frame: false })).trimEnd())
 }
 
-function read(context: Context, file: string): Btf {
-  if (file === "vmlinux") return readBtf(readFileSync(VMLINUX))
-  const bytes = context.read(file)
-  if (!isElf(bytes)) return readBtf(bytes)
-  const { btf } = parseObject(bytes)
-  if (btf === null) throw new CliError(`${file}: it has no BTF`, { hint: "compile with -g" })
-  return btf
+async function read(context: Context, file: string, compiler: string | undefined): Promise<Btf> {
+  if (file === "vmlinux") return naming(file, () => readBtf(readFileSync(VMLINUX)))
+  const bytes = await readObjectBytes(context, file, compiler)
+  return naming(file, () => {
+    if (!isElf(bytes)) return readBtf(bytes)
+    const { btf } = parseObject(bytes)
+    if (btf === null) throw new CliError(`${file}: it has no BTF`, { hint: "compile with -g" })
+    return btf
+  })
 }
 
 function everyId(btf: Btf): number[] {

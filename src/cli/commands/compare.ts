@@ -14,6 +14,7 @@ import type { Context } from "../context.ts"
 import { CliError, usageError } from "../errors.ts"
 import { loadObject, naming } from "../input.ts"
 import { openLinux } from "../linux.ts"
+import { CC_OPTION } from "../options.ts"
 import { startProgress } from "../progress.ts"
 import { readEthernet } from "../run/execute.ts"
 import { fillMap } from "../run/fill-maps.ts"
@@ -61,7 +62,7 @@ export function register(program: Command, context: Context): void {
       [],
     )
     .option("--show <n>", "differences to show", "20")
-    .option("--cc <command>", "C compiler for .c files (else SKEP_CC, or clang or zig on PATH)")
+    .option(...CC_OPTION)
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",

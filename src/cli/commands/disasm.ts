@@ -7,11 +7,13 @@ import { HELPERS } from "../../spec/index.ts"
 import type { Context } from "../context.ts"
 import { CliError } from "../errors.ts"
 import { isElf, loadObject, naming } from "../input.ts"
+import { CC_OPTION } from "../options.ts"
 
 interface Options {
   readonly prog?: string
   readonly style: string
   readonly source?: boolean
+  readonly cc?: string
   readonly json?: boolean
 }
 
@@ -30,6 +32,7 @@ export function register(program: Command, context: Context): void {
       "kernel",
     )
     .option("-s, --source", "show the source lines above their instructions")
+    .option(...CC_OPTION)
     .option("--json", "print the instructions as JSON")
     .addHelpText(
       "after",
@@ -55,7 +58,7 @@ async function run(context: Context, file: string, options: Options): Promise<vo
     else context.print(printProgram(bytes, { style, helperName }))
     return
   }
-  const { model } = await loadObject(context, file)
+  const { model } = await loadObject(context, file, options.cc)
   const programs = model.programs.filter(
     (one) => options.prog === undefined || one.name === options.prog,
   )

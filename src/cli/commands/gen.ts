@@ -5,6 +5,7 @@ import type { Command } from "commander"
 import { generateTypes } from "../../tools/gen-types/index.ts"
 import type { Context } from "../context.ts"
 import { loadObject, naming } from "../input.ts"
+import { CC_OPTION } from "../options.ts"
 
 interface Options {
   readonly out?: string
@@ -28,7 +29,7 @@ export function register(program: Command, context: Context): void {
     .option("-o, --out <file>", "write the module to a file; without it, to standard output")
     .option("--name <name>", "name of the schema; from the file name unless given")
     .option("--import <module>", "module to import skep from", "skep")
-    .option("--cc <command>", "C compiler for .c files (else SKEP_CC, or clang or zig on PATH)")
+    .option(...CC_OPTION)
     .option("--json", "print { file, name, source } as JSON")
     .addHelpText(
       "after",

@@ -7,7 +7,13 @@ import type { Extern, BpfObject as ObjectModel, ProgramDefinition } from "../../
 import { attachTypeName, mapTypeName, programTypeName } from "../../spec/index.ts"
 import { type Context, jsonValue } from "../context.ts"
 import { loadObject } from "../input.ts"
+import { CC_OPTION } from "../options.ts"
 import { table } from "../table.ts"
+
+interface Options {
+  readonly cc?: string
+  readonly json?: boolean
+}
 
 export function register(program: Command, context: Context): void {
   program
@@ -17,16 +23,15 @@ export function register(program: Command, context: Context): void {
       "Shows what an object holds: programs, maps, globals, externs, CO-RE relocations, types. Nothing is loaded.",
     )
     .argument("<file>", "object (.o) or C source (.c)")
+    .option(...CC_OPTION)
     .option("--json", "print everything as JSON")
     .addHelpText("after", "\nExample:\n  $ skep inspect firewall.bpf.o")
-    .action((file: string, options: { json?: boolean }) =>
-      run(context, file, options.json ?? false),
-    )
+    .action((file: string, options: Options) => run(context, file, options))
 }
 
-async function run(context: Context, file: string, json: boolean): Promise<void> {
-  const { model } = await loadObject(context, file)
-  if (json) {
+async function run(context: Context, file: string, options: Options): Promise<void> {
+  const { model } = await loadObject(context, file, options.cc)
+  if (options.json) {
     context.printJson(describe(model))
     return
   }

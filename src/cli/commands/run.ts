@@ -4,6 +4,7 @@ import { type Command, Option } from "commander"
 import { parseHex } from "../../base/index.ts"
 import type { Context } from "../context.ts"
 import { usageError } from "../errors.ts"
+import { CC_OPTION } from "../options.ts"
 import { parseEvents } from "../run/events.ts"
 import { executeRun } from "../run/execute.ts"
 import type { RunMode, RunOptions } from "../run/options.ts"
@@ -115,7 +116,7 @@ export function register(program: Command, context: Context): void {
     .option("--entries <n>", "entries of a map to show; 0 shows all", "20")
     .option("--record-type <map=type>", "C type of a ring buffer's records; repeatable", again, [])
     .option("--per-cpu", "show per-CPU values by CPU, beside their sum")
-    .option("--cc <command>", "C compiler for .c files (else SKEP_CC, or clang or zig on PATH)")
+    .option(...CC_OPTION)
     .option("--json", "print the result as JSON")
     .addHelpText("after", HELP)
     .action(async (file: string, flags: Flags) => {
