@@ -70,6 +70,8 @@ export interface VerifierInput {
   /** Whether the kernel has a helper (by id) or kfunc (by name) implemented; all by default. */
   readonly implemented?: (call: { helper: number } | { kfunc: string }) => boolean
   readonly privileges?: Privileges
+  /** Possible CPUs (nr_cpu_ids): bounds bpf_get_smp_processor_id(). 1 by default. */
+  readonly cpuCount?: number
   /** BPF_LOG_LEVEL1 (1), LEVEL2 (2), STATS (4); 0 for none. */
   readonly logLevel: number
   /** Characters of log after which the oldest are dropped; 16 MiB by default. */

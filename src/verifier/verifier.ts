@@ -113,11 +113,23 @@ export interface Verifier {
   openFrame(callsite: number, subprog: number): number
   /** Drops the innermost frame. */
   closeFrame(): void
+  /**
+   * The nearest state kept at `insn` on the path to `from` with the same call sites, further up
+   * than `from` itself: the previous turn of a loop (find_prev_entry); null for none.
+   */
+  findPreviousEntry(insn: number, from: State): State | null
+  /**
+   * Scalars of `state` (the current one or one of {@link pushBranch}) that were not precise and
+   * differ from `previous` become unknown, so that the loop converges.
+   */
+  widenImprecise(previous: State, state: State): void
   subprogramAt(insn: number): Subprogram | undefined
   subprogramIndex(insn: number): number
 
   // ---- speaking ------------------------------------------------------------------------------
 
+  /** Writes all of frame `n`'s registers and stack as one line (print_verifier_state). */
+  printFrame(n: number): void
   /** Text for the log (levels 1 and 2), as it is. */
   verbose(text: string): void
   /** Logs `message` and a newline, and throws. */
