@@ -43,7 +43,8 @@ async function compileToBytes(source) {
   const result = await asc.main([source, "--outFile", "out.wasm", ...flags], {
     readFile: (name) => {
       try {
-        return readFileSync(name, "utf8")
+        // Imports name their file with its extension, to which the compiler adds one.
+        return readFileSync(name.replace(/\.ts\.ts$/, ".ts"), "utf8")
       } catch {
         return null
       }
