@@ -1,18 +1,18 @@
-/** Sections in which a program may not sleep, and those that keep RCU pointers valid. */
+/**
+ * Sections of a program: where RCU pointers are valid, and where it may not sleep.
+ *
+ * Source: linux v6.18 kernel/bpf/verifier.c in_rcu_cs, in_sleepable.
+ */
 
 import type { Verifier } from "../../verifier.ts"
 
-/** RCU pointers are valid: in an explicit RCU section, or in a program that never sleeps. */
+/** RCU pointers are valid: in an RCU section, under a lock, or in a program that never sleeps. */
 export function inRcuSection(v: Verifier): boolean {
-  return v.state.activeRcuLocks > 0 || !v.state.inSleepable
+  const { state } = v
+  return state.activeRcuLocks > 0 || state.activeLocks > 0 || !state.inSleepable
 }
 
-/** Sleeping calls are allowed here. */
-export function maySleep(v: Verifier): boolean {
-  return v.state.inSleepable && !inUninterruptedSection(v)
-}
-
-/** RCU, preemption-disabled, IRQ-disabled section, or a lock is held. */
+/** RCU, preemption-disabled or IRQ-disabled section, or a lock is held. */
 export function inUninterruptedSection(v: Verifier): boolean {
   const { state } = v
   return (
@@ -21,4 +21,9 @@ export function inUninterruptedSection(v: Verifier): boolean {
     state.activeIrqId !== 0 ||
     state.activeLocks > 0
   )
+}
+
+/** Sleeping calls are allowed here. */
+export function maySleep(v: Verifier): boolean {
+  return v.state.inSleepable && !inUninterruptedSection(v)
 }
