@@ -1,6 +1,9 @@
 /** What a call does to control flow and registers, known before exploration. */
 
+import { BPF_PSEUDO_KFUNC_CALL } from "../../../isa/index.ts"
 import type { Verifier } from "../../verifier.ts"
+import { callsBack, helperRule } from "./helper-table.ts"
+import { kfuncAt, kfuncCallsBack, kfuncCallsLater } from "./kfunc-table.ts"
 
 export interface CallSummary {
   /** Registers R1 to Rn that are arguments. */
@@ -20,7 +23,37 @@ export interface CallSummary {
   readonly throws: boolean
 }
 
-/** Of the helper or kfunc that instruction `insn` calls; null for none that there is. */
-export function summarizeCall(_v: Verifier, _insn: number): CallSummary | null {
-  throw new Error("not yet")
+function ofHelper(v: Verifier, id: number): CallSummary | null {
+  const rule = helperRule(v.input, id)
+  if (rule === null || rule.refusal === "absent") return null
+  const { helper, name } = rule
+  return {
+    parameters: helper.parameters.length,
+    isVoid: helper.result.kind === "void",
+    fastcall: helper.fastcall,
+    syncCallback: callsBack(name),
+    asyncCallback: name === "timer_set_callback",
+    iterNext: false,
+    movesPacket: helper.movesPacket,
+    mightSleep: helper.mightSleep,
+    throws: false,
+  }
+}
+
+/** Of the helper or kfunc that instruction `insn` calls; null for none that the program may call. */
+export function summarizeCall(v: Verifier, insn: number): CallSummary | null {
+  if (v.code.src[insn] !== BPF_PSEUDO_KFUNC_CALL) return ofHelper(v, v.code.imm[insn])
+  const rule = kfuncAt(v, insn)
+  if (rule === null || !rule.allowed) return null
+  return {
+    parameters: rule.proto.params.length,
+    isVoid: rule.proto.returnType === 0,
+    fastcall: rule.has("fastcall"),
+    syncCallback: kfuncCallsBack(rule.name),
+    asyncCallback: kfuncCallsLater(rule.name),
+    iterNext: rule.has("iter_next"),
+    movesPacket: rule.name === "bpf_xdp_pull_data",
+    mightSleep: rule.has("sleepable"),
+    throws: rule.name === "bpf_throw",
+  }
 }

@@ -172,8 +172,10 @@ export function checkReturnValue(v: Verifier, regno: number, name = `R${regno}`)
   const isSubprogram = domain.i32[(frame + FRAME_SUBPROGNO) >> 2] !== 0
   const asProgram = !isSubprogram || inExceptionCallback
   if (asProgram && isVoidHook(v)) return
-  if (asProgram && !inExceptionCallback && returnsReference(v, reg))
-    return checkPointerOffset(v, reg, regno, false)
+  if (asProgram && !inExceptionCallback && returnsReference(v, reg)) {
+    checkPointerOffset(v, reg, regno, false)
+    return
+  }
 
   v.checkRegister(regno, SRC_OP)
   if (!v.allowPtrLeaks && typeOf(domain, reg) !== SCALAR_VALUE)
@@ -181,7 +183,8 @@ export function checkReturnValue(v: Verifier, regno: number, name = `R${regno}`)
   if (flags & FRAME_IN_ASYNC_CALLBACK) {
     const min = domain.i32[(frame + FRAME_RET_MIN) >> 2]
     const max = domain.i32[(frame + FRAME_RET_MAX) >> 2]
-    return enforce(v, regno, { range: { min, max }, half: false }, "At async callback return", name)
+    enforce(v, regno, { range: { min, max }, half: false }, "At async callback return", name)
+    return
   }
   if (!asProgram) {
     if (typeOf(domain, reg) === SCALAR_VALUE) return
