@@ -88,6 +88,16 @@ function packInfoArrays(attr: Attr, a: Commands["OBJ_GET_INFO_BY_FD"]): void {
   }
 }
 
+/** Elements that the kernel may write into every array of a query that is there. */
+function queryRoom(a: Commands["PROG_QUERY"]): number {
+  const arrays = [a.prog_ids, a.prog_attach_flags, a.link_ids, a.link_attach_flags]
+  const lengths = arrays.flatMap((array) => (array === undefined ? [] : [array.length]))
+  return Math.min(
+    a.prog_cnt ?? Number.POSITIVE_INFINITY,
+    lengths.length === 0 ? 0 : Math.min(...lengths),
+  )
+}
+
 export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = {
   MAP_CREATE: {
     pack: (attr, a) =>
@@ -161,6 +171,23 @@ export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = 
   },
   PROG_ATTACH: attach,
   PROG_DETACH: attach,
+  PROG_QUERY: {
+    pack: (attr, a) =>
+      void attr
+        .u32(0, a.target_ifindex ?? a.target_fd)
+        .u32(4, a.attach_type)
+        .u32(8, a.query_flags)
+        .pointer(16, a.prog_ids)
+        .u32(24, queryRoom(a))
+        .pointer(32, a.prog_attach_flags)
+        .pointer(40, a.link_ids)
+        .pointer(48, a.link_attach_flags),
+    unpack(attr, a) {
+      a.attach_flags = attr.getU32(12)
+      a.prog_cnt = attr.getU32(24)
+      a.revision = attr.getU64(56)
+    },
+  },
   PROG_TEST_RUN: {
     pack: (attr, a) =>
       void attr

@@ -7,49 +7,8 @@ import { expect, test } from "vitest"
 import { assemble } from "../../src/isa/index.ts"
 import { createEmbeddedKernel } from "../../src/kernel/index.ts"
 import { createLinuxKernel } from "../../src/linux/index.ts"
-import {
-  type CommandName,
-  type Commands,
-  errnoName,
-  type KernelInterface,
-} from "../../src/spec/index.ts"
 import { describeWith, requirement } from "../support/requirements.ts"
-
-/** Runs commands and keeps what they said; descriptors are closed at the end. */
-class Script {
-  readonly results: string[] = []
-  private readonly kernel: KernelInterface
-  private readonly fds: number[] = []
-
-  constructor(kernel: KernelInterface) {
-    this.kernel = kernel
-  }
-
-  /** Makes a call and notes its result; gives the descriptor or the negative errno. */
-  call<C extends CommandName>(command: C, attr: Commands[C]): number {
-    const result = this.kernel.bpf(command, attr)
-    const opens = /CREATE|LOAD|OPEN|FD_BY_ID|OBJ_GET$|ENABLE_STATS/.test(command)
-    if (result < 0) this.results.push(`${command}: ${errnoName(-result)}`)
-    else {
-      this.results.push(`${command}: ${opens ? "fd" : result}`)
-      if (opens) this.fds.push(result)
-    }
-    return result
-  }
-
-  note(value: unknown): void {
-    this.results.push(String(value))
-  }
-
-  close(fd: number): void {
-    this.kernel.close(fd)
-    this.fds.splice(this.fds.indexOf(fd), 1)
-  }
-
-  closeAll(): void {
-    for (const fd of this.fds) this.kernel.close(fd)
-  }
-}
+import { runOnBoth, type Script } from "./command-script.ts"
 
 const { bytes: RETURN_2 } = assemble("r0 = 2; exit")
 const { bytes: RETURN_0 } = assemble("r0 = 0; exit")
@@ -250,14 +209,10 @@ describeWith([requirement.linux()], "bpf(2) commands on both kernels", () => {
     test(name, () => {
       const guest = createEmbeddedKernel({ cpus: 2 })
       const host = createLinuxKernel()
-      const [left, right] = [new Script(guest), new Script(host)]
       try {
-        run(left)
-        run(right)
-        expect(left.results).toEqual(right.results)
+        const [ours, linux] = runOnBoth([guest, host], run)
+        expect(ours).toEqual(linux)
       } finally {
-        left.closeAll()
-        right.closeAll()
         guest.dispose()
       }
     })

@@ -28,7 +28,6 @@ const PACKET_TYPES: readonly number[] = [
   PT.BPF_PROG_TYPE_LWT_IN,
   PT.BPF_PROG_TYPE_LWT_OUT,
   PT.BPF_PROG_TYPE_LWT_XMIT,
-  PT.BPF_PROG_TYPE_LWT_SEG6LOCAL,
   PT.BPF_PROG_TYPE_FLOW_DISSECTOR,
 ]
 /** Types whose section names their target. */

@@ -6,6 +6,7 @@
 import { prepare } from "../../interpreter/index.ts"
 import { INSN_SIZE } from "../../isa/index.ts"
 import {
+  BPF_ATTACH_TYPE,
   BPF_COMPLEXITY_LIMIT_INSNS,
   BPF_LOG_SIZE_MAX,
   BPF_PROG_FLAG,
@@ -39,19 +40,27 @@ const GPL_COMPATIBLE: readonly string[] = [
   "Dual MPL/GPL",
 ]
 
-export function progLoad(tables: KernelTables, attr: ProgLoadAttr): number {
+/** What an absent attach type means (bpf_prog_load_fixup_attach_type). */
+const ATTACH_TYPE_DEFAULT: Readonly<Record<number, number>> = {
+  [BPF_PROG_TYPE.BPF_PROG_TYPE_CGROUP_SOCK]: BPF_ATTACH_TYPE.BPF_CGROUP_INET_SOCK_CREATE,
+  [BPF_PROG_TYPE.BPF_PROG_TYPE_SK_REUSEPORT]: BPF_ATTACH_TYPE.BPF_SK_REUSEPORT_SELECT,
+}
+
+export function progLoad(tables: KernelTables, given: ProgLoadAttr): number {
+  const expected = given.expected_attach_type || ATTACH_TYPE_DEFAULT[given.prog_type] || 0
+  const attr = { ...given, expected_attach_type: expected }
   const early = checkAttributes(attr)
   if (early < 0) return early
   const btf = attr.prog_btf_fd === undefined ? null : tables.fds.get(attr.prog_btf_fd, "btf")
   if (typeof btf === "number") return btf
   const target = attachTarget(() => tables.state.types, {
     type: attr.prog_type,
-    expectedAttachType: attr.expected_attach_type ?? 0,
+    expectedAttachType: attr.expected_attach_type,
     btfId: attr.attach_btf_id ?? 0,
   })
   if (typeof target === "number") return target
   const result = build(tables, attr, btf, target?.name ?? null)
-  writeLog(attr, isRefusal(result) ? logText(result) : "")
+  writeLog(given, isRefusal(result) ? logText(result) : "")
   if (isRefusal(result)) return -result.errno
   return tables.fds.open(result)
 }

@@ -20,7 +20,6 @@ const testRuns: Readonly<Record<number, TestRun>> = {
   [PT.BPF_PROG_TYPE_LWT_IN]: testRunSkb,
   [PT.BPF_PROG_TYPE_LWT_OUT]: testRunSkb,
   [PT.BPF_PROG_TYPE_LWT_XMIT]: testRunSkb,
-  [PT.BPF_PROG_TYPE_LWT_SEG6LOCAL]: testRunSkb,
   [PT.BPF_PROG_TYPE_FLOW_DISSECTOR]: testRunFlowDissector,
   [PT.BPF_PROG_TYPE_SK_LOOKUP]: testRunSkLookup,
   [PT.BPF_PROG_TYPE_RAW_TRACEPOINT]: testRunRawTracepoint,
