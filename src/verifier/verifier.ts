@@ -76,6 +76,8 @@ export interface Verifier {
   markUnknown(n: number): void
   /** The register's value matters exactly: backtracks to what it was made from. */
   markPrecise(n: number): void
+  /** As {@link markPrecise}, for the scalar spilled in slot `spi` of frame `n`. */
+  markSlotPrecise(n: number, spi: number): void
   /** A fresh id for pointers and scalars. */
   newId(): number
   /** Log: print this register (slot) with the next instruction. */
