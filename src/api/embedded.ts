@@ -9,10 +9,15 @@ import {
   type Emitted,
   EmbeddedKernel as Engine,
   type EventFields,
+  type ExecutableOptions,
+  type FileSystem,
   type NetworkDevice,
+  type Process,
   type Received,
   type ReceiveOptions,
   type RunOutcome,
+  type Scheduler,
+  type Step,
   type Task,
   type TaskOptions,
 } from "../kernel/index.ts"
@@ -22,9 +27,14 @@ export type {
   EmitOptions,
   Emitted,
   EventFields,
+  ExecutableOptions,
+  FileSystem,
+  Process,
   Received,
   ReceiveOptions,
   RunOutcome,
+  Scheduler,
+  Step,
   Task,
   TaskOptions,
 }
@@ -126,9 +136,33 @@ export class EmbeddedKernel extends Kernel {
     return [new NetworkInterface(this.engine, a), new NetworkInterface(this.engine, b)]
   }
 
-  /** Starts a task: what bpf_get_current_* see during its events. */
-  spawn(options?: TaskOptions): Task {
-    return this.engine.tasks.spawn(options)
+  /**
+   * Starts a task: what bpf_get_current_* see during its events. It makes system calls itself.
+   *
+   * @example
+   * const task = kernel.spawn({ comm: "cat", uid: 1000 })
+   * const fd = task.openat("/etc/passwd")
+   */
+  spawn(options?: TaskOptions): Process {
+    return this.engine.tasks.spawn(options) as Process
+  }
+
+  /** The files of the virtual machine: `/etc/passwd`, `/bin/sh`, `/tmp`, `/dev/null` and a few more. */
+  get files(): FileSystem {
+    return this.engine.world.files
+  }
+
+  /** Which task runs where; tasks with a behaviour of their own are started here. */
+  get scheduler(): Scheduler {
+    return this.engine.world.scheduler
+  }
+
+  /** Says which functions and USDT probes an executable has; the file is made if there is none. */
+  executable(path: string, options: ExecutableOptions): void {
+    const { world } = this.engine
+    if (world.files.find(path) === undefined)
+      world.files.write(path, Uint8Array.of(0x7f, 0x45, 0x4c, 0x46), { mode: 0o755 })
+    world.executables.define(path, options)
   }
 
   /**

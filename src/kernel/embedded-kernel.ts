@@ -34,6 +34,7 @@ import type { Task } from "./tasks/task.ts"
 import { Tasks } from "./tasks/tasks.ts"
 import { TracePipe } from "./trace-pipe.ts"
 import { kernelTypes } from "./types/index.ts"
+import { Process, sendOwnSignal, World as VirtualWorld } from "./world/index.ts"
 
 export interface EmbeddedKernelOptions {
   /** Possible CPUs, 1 by default: copies of per-CPU values. */
@@ -70,6 +71,8 @@ export class EmbeddedKernel implements KernelInterface {
   readonly tasks: Tasks
   readonly network: NetworkStack
   readonly events: Events
+  /** Files, processes, scheduler and disk. */
+  readonly world: VirtualWorld
   readonly bpffs: Bpffs = new Bpffs()
   private readonly watchers = new Map<BpfMap, Set<() => void>>()
   private readonly config: ReadonlyMap<string, string>
@@ -131,6 +134,7 @@ export class EmbeddedKernel implements KernelInterface {
         program.runTimeNs += BigInt(Math.round((performance.now() - start) * 1e6))
         return outcome
       },
+      signal: (task, signal, toThread) => sendOwnSignal(this.world, task, signal, toThread),
       callFunction: (program, slot, args) => runner.callFunction(state, program, slot, args),
       kernelSymbol: (name) => this.kernelSymbol(name),
       symbolAt: (address) => this.symbolAt(address),
@@ -139,6 +143,8 @@ export class EmbeddedKernel implements KernelInterface {
     this.tasks = new Tasks(state, () => this.clock.now())
     this.network = new NetworkStack(state, hooks, (map, index) => this.redirectTarget(map, index))
     this.events = new Events(state, hooks, user)
+    this.world = new VirtualWorld(state, this.events, user, this.tasks)
+    this.tasks.make = (fields) => new Process(this.world, fields)
     const vmlinux: BtfObject = {
       id: 0,
       get btf(): Btf {

@@ -4,3 +4,12 @@ export type { EmitOptions, Emitted, EventFields } from "./events/index.ts"
 export type { NetworkDevice, Received, ReceiveOptions, Verdict } from "./net/index.ts"
 export type { Task } from "./tasks/task.ts"
 export type { TaskOptions } from "./tasks/tasks.ts"
+export {
+  type ExecutableOptions,
+  type FileSystem,
+  type Process,
+  type Scheduler,
+  SIGNALS,
+  type Step,
+  SystemCallError,
+} from "./world/index.ts"

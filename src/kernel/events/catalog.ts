@@ -15,9 +15,9 @@ export interface TracepointDefinition {
 /** `group: name…` with `name=record` where the record is another event's or a class's. */
 const TRACEPOINTS: Readonly<Record<string, string>> = {
   sched:
-    "sched_switch sched_wakeup=sched_wakeup_template sched_wakeup_new=sched_wakeup_template sched_waking=sched_wakeup_template sched_process_exit sched_process_fork sched_process_exec sched_process_free=sched_process_template sched_migrate_task",
+    "sched_switch sched_wakeup=sched_wakeup_template sched_wakeup_new=sched_wakeup_template sched_waking=sched_wakeup_template sched_process_exit sched_process_fork sched_process_exec sched_process_free=sched_process_template sched_process_wait sched_migrate_task",
   raw_syscalls: "sys_enter sys_exit",
-  signal: "signal_generate",
+  signal: "signal_generate signal_deliver",
   block: "block_rq_issue=block_rq block_rq_insert=block_rq block_rq_complete=block_rq_completion",
   sock: "inet_sock_set_state",
   tcp: "tcp_retransmit_skb=tcp_event_sk_skb tcp_probe",

@@ -8,6 +8,7 @@ import { BPF_ATTACH_TYPE } from "../../spec/index.ts"
 import type { RunOutcome } from "../environment.ts"
 import { hookKey } from "../hooks/hooks.ts"
 import type { Attachment } from "../hooks/link.ts"
+import type { Task } from "../tasks/task.ts"
 import type { ObjectWriter } from "../types/index.ts"
 import type { EmitOptions, EventFields, FireOptions, Firing } from "./firing.ts"
 import { FUNCTION_REGISTERS, PT_REGS } from "./registers.ts"
@@ -191,6 +192,16 @@ export class Functions {
     if (proto === undefined) throw new RangeError(`there is no LSM hook '${hook}'`)
     return this.run(`security_${hook}`, fields, options, () =>
       this.run(`bpf_lsm_${hook}`, fields, options, () => this.askLsm(hook, fields, options)),
+    )
+  }
+
+  /** Whether a program would be asked about what the task does. */
+  watchesLsm(hook: string, task: Task): boolean {
+    return (
+      this.firing.isHooked(hookKey.lsm(hook)) ||
+      this.isHooked(`security_${hook}`) ||
+      this.isHooked(`bpf_lsm_${hook}`) ||
+      this.cgroupPrograms(hook, task.cgroupPath).length > 0
     )
   }
 

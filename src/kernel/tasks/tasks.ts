@@ -44,7 +44,7 @@ export class Tasks {
   /** Offsets of shared structures, written once. */
   private readonly shared = new Map<string, number>()
   readonly idle: Task
-  readonly init: Task
+  private firstTask: Task | null = null
   /** Idle tasks of the other CPUs: pid 0 too, so they are in no table. */
   private readonly idles: Task[]
   /** Makes the object of a task; the world puts its own kind here. */
@@ -56,7 +56,12 @@ export class Tasks {
     this.writer = new ObjectWriter(host)
     this.idle = this.add({ pid: 0, tgid: 0, comm: "swapper/0" }, null)
     this.idles = [this.idle]
-    this.init = this.add({ pid: 1, comm: "init" }, this.idle)
+  }
+
+  /** The parent of those that have none, pid 1; made when it is first asked for. */
+  get init(): Task {
+    this.firstTask ??= this.add({ pid: 1, comm: "init" }, this.idle)
+    return this.firstTask
   }
 
   /** Starts a task. Its parent is init unless said otherwise. */
@@ -66,7 +71,7 @@ export class Tasks {
 
   /** The task with a thread id, or undefined. */
   find(pid: number): Task | undefined {
-    return this.byPid.get(pid)
+    return pid === 1 ? this.init : this.byPid.get(pid)
   }
 
   /** The task that runs on a CPU when no other does. */

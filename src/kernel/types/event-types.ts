@@ -1,7 +1,6 @@
 /**
  * Tracepoint records (`trace_event_raw_NAME`, what tracepoint programs get), tracepoint
- * prototypes (`btf_trace_NAME`, what raw tracepoint and tp_btf programs get) and LSM hooks
- * (`bpf_lsm_NAME`), as C declarations.
+ * prototypes (`btf_trace_NAME`, what raw tracepoint and tp_btf programs get), as C declarations.
  */
 
 export const EVENT_TYPES = `
@@ -27,6 +26,8 @@ struct trace_event_raw_exceptions { struct trace_entry ent; unsigned long addres
 struct trace_event_raw_kmem_alloc { struct trace_entry ent; unsigned long call_site; const void *ptr; size_t bytes_req; size_t bytes_alloc; unsigned long gfp_flags; int node; char __data[0]; };
 struct trace_event_raw_irq_handler_entry { struct trace_entry ent; int irq; u32 __data_loc_name; char __data[0]; };
 struct trace_event_raw_softirq { struct trace_entry ent; unsigned int vec; char __data[0]; };
+struct trace_event_raw_sched_process_wait { struct trace_entry ent; char comm[16]; pid_t pid; int prio; char __data[0]; };
+struct trace_event_raw_signal_deliver { struct trace_entry ent; int sig; int errno; int code; unsigned long sa_handler; unsigned long sa_flags; char __data[0]; };
 struct trace_event_raw_task_newtask { struct trace_entry ent; pid_t pid; char comm[16]; u64 clone_flags; short oom_score_adj; char __data[0]; };
 struct trace_event_raw_task_rename { struct trace_entry ent; pid_t pid; char oldcomm[16]; char newcomm[16]; short oom_score_adj; char __data[0]; };
 
@@ -39,6 +40,9 @@ typedef void (*btf_trace_sched_waking)(void *, struct task_struct *p);
 typedef void (*btf_trace_sched_process_exit)(void *, struct task_struct *p, bool group_dead);
 typedef void (*btf_trace_sched_process_fork)(void *, struct task_struct *parent, struct task_struct *child);
 typedef void (*btf_trace_sched_process_exec)(void *, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm);
+typedef void (*btf_trace_sched_process_free)(void *, struct task_struct *p);
+typedef void (*btf_trace_sched_process_wait)(void *, struct pid *pid);
+typedef void (*btf_trace_signal_deliver)(void *, int sig, void *info, void *ka);
 typedef void (*btf_trace_sched_migrate_task)(void *, struct task_struct *p, int dest_cpu);
 typedef void (*btf_trace_signal_generate)(void *, int sig, void *info, struct task_struct *task, int group, int result);
 typedef void (*btf_trace_block_rq_issue)(void *, struct request *rq);
@@ -58,36 +62,4 @@ typedef void (*btf_trace_softirq_entry)(void *, unsigned int vec_nr);
 typedef void (*btf_trace_task_newtask)(void *, struct task_struct *task, u64 clone_flags);
 typedef void (*btf_trace_task_rename)(void *, struct task_struct *task, const char *comm);
 
-int bpf_lsm_file_open(struct file *file);
-int bpf_lsm_file_permission(struct file *file, int mask);
-int bpf_lsm_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
-int bpf_lsm_file_lock(struct file *file, unsigned int cmd);
-int bpf_lsm_mmap_file(struct file *file, unsigned long reqprot, unsigned long prot, unsigned long flags);
-int bpf_lsm_bprm_check_security(struct linux_binprm *bprm);
-int bpf_lsm_bprm_creds_for_exec(struct linux_binprm *bprm);
-void bpf_lsm_bprm_committed_creds(const struct linux_binprm *bprm);
-int bpf_lsm_task_alloc(struct task_struct *task, unsigned long clone_flags);
-void bpf_lsm_task_free(struct task_struct *task);
-int bpf_lsm_task_kill(struct task_struct *p, void *info, int sig, const struct cred *cred);
-int bpf_lsm_task_fix_setuid(struct cred *new, const struct cred *old, int flags);
-int bpf_lsm_sb_mount(const char *dev_name, const struct path *path, const char *type, unsigned long flags, void *data);
-int bpf_lsm_sb_umount(struct vfsmount *mnt, int flags);
-int bpf_lsm_inode_permission(struct inode *inode, int mask);
-int bpf_lsm_inode_create(struct inode *dir, struct dentry *dentry, umode_t mode);
-int bpf_lsm_inode_link(struct dentry *old_dentry, struct inode *dir, struct dentry *new_dentry);
-int bpf_lsm_inode_unlink(struct inode *dir, struct dentry *dentry);
-int bpf_lsm_inode_rename(struct inode *old_dir, struct dentry *old_dentry, struct inode *new_dir, struct dentry *new_dentry);
-int bpf_lsm_path_unlink(const struct path *dir, struct dentry *dentry);
-int bpf_lsm_path_mkdir(const struct path *dir, struct dentry *dentry, umode_t mode);
-int bpf_lsm_path_rmdir(const struct path *dir, struct dentry *dentry);
-int bpf_lsm_path_truncate(const struct path *path);
-int bpf_lsm_socket_create(int family, int type, int protocol, int kern);
-int bpf_lsm_socket_bind(struct socket *sock, struct sockaddr *address, int addrlen);
-int bpf_lsm_socket_connect(struct socket *sock, struct sockaddr *address, int addrlen);
-int bpf_lsm_socket_sendmsg(struct socket *sock, struct msghdr *msg, int size);
-int bpf_lsm_socket_listen(struct socket *sock, int backlog);
-int bpf_lsm_ptrace_access_check(struct task_struct *child, unsigned int mode);
-int bpf_lsm_capable(const struct cred *cred, struct user_namespace *ns, int cap, unsigned int opts);
-int bpf_lsm_kernel_module_request(char *kmod_name);
-int bpf_lsm_bpf(int cmd, union bpf_attr *attr, unsigned int size, bool kernel);
 `

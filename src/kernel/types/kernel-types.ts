@@ -3,7 +3,9 @@
 import { type Btf, BtfBuilder, parseDeclarations, readBtf } from "../../btf/index.ts"
 import { EVENT_TYPES } from "./event-types.ts"
 import { FILE_TYPES } from "./file-types.ts"
+import { FUNCTION_TYPES } from "./function-types.ts"
 import { KFUNC_TYPES } from "./kfunc-types.ts"
+import { LSM_TYPES } from "./lsm-types.ts"
 import { NETWORK_TYPES } from "./network-types.ts"
 import { TASK_TYPES } from "./task-types.ts"
 
@@ -14,7 +16,15 @@ export function kernelTypes(): Btf {
   if (built === undefined) {
     const builder = new BtfBuilder()
     parseDeclarations(
-      [TASK_TYPES, FILE_TYPES, NETWORK_TYPES, EVENT_TYPES, KFUNC_TYPES].join("\n"),
+      [
+        TASK_TYPES,
+        FILE_TYPES,
+        NETWORK_TYPES,
+        EVENT_TYPES,
+        LSM_TYPES,
+        KFUNC_TYPES,
+        FUNCTION_TYPES,
+      ].join("\n"),
       builder,
     )
     built = readBtf(builder.build())

@@ -1,4 +1,4 @@
-/** Kernel functions that programs may call or attach to, as C declarations. */
+/** Kernel functions that programs may call, as C declarations. */
 
 export const KFUNC_TYPES = `
 struct bpf_iter_num { __u64 __opaque[1]; };
@@ -45,24 +45,4 @@ int bpf_strstr(const char *s1__ign, const char *s2__ign);
 int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, u64 *timestamp);
 int bpf_xdp_metadata_rx_hash(const struct xdp_md *ctx, u32 *hash, int *rss_type);
 int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, u16 *vlan_proto, u16 *vlan_tci);
-
-long do_unlinkat(int dfd, struct filename *name);
-long do_sys_openat2(int dfd, const char *filename, struct open_how *how);
-long do_sys_open(int dfd, const char *filename, int flags, umode_t mode);
-int do_nanosleep(void *t, int mode);
-ssize_t vfs_read(struct file *file, char *buf, size_t count, loff_t *pos);
-ssize_t vfs_write(struct file *file, const char *buf, size_t count, loff_t *pos);
-int vfs_open(const struct path *path, struct file *file);
-int vfs_unlink(void *idmap, struct inode *dir, struct dentry *dentry, struct inode **delegated_inode);
-int tcp_connect(struct sock *sk);
-void tcp_close(struct sock *sk, long timeout);
-int tcp_v4_connect(struct sock *sk, struct sockaddr *uaddr, int addr_len);
-int tcp_v6_connect(struct sock *sk, struct sockaddr *uaddr, int addr_len);
-int tcp_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
-void tcp_cleanup_rbuf(struct sock *sk, int copied);
-int tcp_rcv_established(struct sock *sk, struct sk_buff *skb);
-int udp_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
-int ip_rcv(struct sk_buff *skb, struct net_device *dev, void *pt, struct net_device *orig_dev);
-void blk_account_io_start(struct request *req);
-void blk_account_io_done(struct request *req, u64 now);
 `

@@ -214,6 +214,28 @@ export class FileSystem {
     return { mount: parent.mount, dentry }
   }
 
+  /** A dentry for a name that is not there (yet); the caller releases it. */
+  newDentry(parent: PathRef, name: string): Dentry {
+    const { superBlock } = parent.dentry
+    return new Dentry(this.host, { name, parent: parent.dentry, inode: null, superBlock })
+  }
+
+  /** Gives a file another name, in the same file system. */
+  move(path: PathRef, parent: PathRef, name: string): void {
+    const { dentry } = path
+    dentry.parent.children.delete(dentry.name)
+    dentry.parent.inode?.change("modified")
+    if (dentry.inode?.isDirectory && dentry.parent !== parent.dentry) {
+      if (dentry.parent.inode !== null) dentry.parent.inode.links--
+      if (parent.dentry.inode !== null) parent.dentry.inode.links++
+    }
+    dentry.name = name
+    dentry.parent = parent.dentry
+    parent.dentry.children.set(name, dentry)
+    parent.dentry.inode?.change("modified")
+    dentry.refresh()
+  }
+
   /** Takes a name away; the inode lives on while it is open or has other names. */
   unlink(path: PathRef): void {
     const { dentry } = path

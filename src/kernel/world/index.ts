@@ -1,0 +1,6 @@
+export * from "./executables.ts"
+export { FileSystem } from "./file-system.ts"
+export * from "./process.ts"
+export { SIGNALS, SystemCallError, sendOwnSignal } from "./process-calls.ts"
+export { Scheduler, type Step } from "./scheduler.ts"
+export { World } from "./world.ts"
