@@ -171,6 +171,8 @@ export interface DomainFunctions {
   collectLinked(count: number, id: number, out: number, n: number): number
   /** Scalars that share the id of `known` learn its value, plus their distance. */
   syncLinked(count: number, known: number): void
+  /** As {@link syncLinked}, for one register (of any state). */
+  syncRegister(r: number, known: number): void
 }
 
 /** The functions, their memory, and the allocator of saved states. */

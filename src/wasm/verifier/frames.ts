@@ -208,6 +208,12 @@ export function syncLinked(count: i32, known: usize): void {
   }
 }
 
+/** One scalar learns from another that shares its id. */
+export function syncRegister(r: usize, known: usize): void {
+  const wanted = load<u32>(known, REG_ID) & ~ADD_CONST
+  if (wanted !== 0 && load<i32>(r, REG_TYPE) === SCALAR_VALUE) learnFrom(r, known, wanted)
+}
+
 /** r = known + (their distance). */
 function learnFrom(r: usize, known: usize, wanted: u32): void {
   const id = load<u32>(r, REG_ID)

@@ -25,6 +25,7 @@ export {
   restoreFrames,
   storeFrames,
   syncLinked,
+  syncRegister,
 } from "./frames.ts"
 export { alignedTo, maxOffset, minOffset, pointerAlu } from "./pointer.ts"
 export {
