@@ -12,7 +12,9 @@
  */
 
 import { BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
-import { DESCRIPTOR, MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
+import { MAP_DATA, MAP_STRIDE } from "../../wasm/maps/layout.ts"
+import type { ArrayPlace } from "./engines.ts"
+import { MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
 
 /** Bytes behind the values for the key that callbacks see. */
 const CALLBACK_KEY_SIZE = 8
@@ -33,8 +35,8 @@ export class ArrayMap extends MapBase {
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.data)
-    this.describe(DESCRIPTOR.STRIDE, this.stride)
+    this.describe(MAP_DATA, this.data)
+    this.describe(MAP_STRIDE, this.stride)
   }
 
   /** Offset of the value at an index (this CPU's copy), or 0: for direct value addresses too. */
@@ -45,17 +47,24 @@ export class ArrayMap extends MapBase {
   }
 
   override lookup(key: number): number {
-    return this.valueAt(this.indexAt(key))
+    if (!this.percpu) return this.engine.arrayLookup(this.address, key)
+    this.enterCpu()
+    return this.engine.percpuArrayLookup(this.address, key)
   }
 
   override lookupPercpu(key: number, cpu: number): number {
-    const index = this.indexAt(key)
-    if (!this.percpu || index >= this.maxEntries || cpu >= this.host.cpus) return 0
-    return this.data + index * this.stride + cpu * this.copySize
+    return this.percpu ? this.engine.percpuArrayLookupCpu(this.address, key, cpu) : 0
   }
 
   override update(key: number, value: number, flags: number): number {
-    return this.put(key, null, value, flags)
+    if (this.percpu) this.enterCpu()
+    return this.engine.arrayUpdate(this.address, key, value, flags)
+  }
+
+  /** Where compiled programs find the values. */
+  place(): ArrayPlace {
+    const { data, stride, maxEntries } = this
+    return { data, stride, maxEntries, cpuStride: this.percpu ? this.copySize : 0 }
   }
 
   override forEach(callback: (key: number, value: number) => number): number {
@@ -68,15 +77,18 @@ export class ArrayMap extends MapBase {
   }
 
   protected override sysLookup(key: number): number {
-    const index = this.indexAt(key)
-    return index < this.maxEntries ? this.data + index * this.stride : -ERRNO.ENOENT
+    return this.engine.arrayLookup(this.address, key) || -ERRNO.ENOENT
   }
 
   protected override sysUpdate(key: number, value: Uint8Array, flags: number): number {
-    if (!this.percpu) return this.put(key, value, 0, flags)
-    const error = this.refusal(this.indexAt(key), flags, BPF_UPDATE_FLAG.BPF_EXIST)
-    if (error !== 0) return error
-    this.storePercpu(this.data + this.indexAt(key) * this.stride, value, 0)
+    if (this.percpu && flags > BPF_UPDATE_FLAG.BPF_EXIST) return -ERRNO.EINVAL
+    const place = this.engine.arrayPlace(this.address, key, flags)
+    if (place < 0) return place
+    if (this.percpu) this.storePercpu(place, value)
+    else {
+      this.storeValue(place, value, 0, this.valueSize)
+      this.releaseFields?.(place)
+    }
     return 0
   }
 
@@ -90,24 +102,6 @@ export class ArrayMap extends MapBase {
   private indexAt(key: number): number {
     if ((key & 3) === 0) return this.memory.i32[key >> 2] >>> 0
     return this.memory.view.getUint32(key, true)
-  }
-
-  private refusal(index: number, flags: number, known: number): number {
-    if (flags >>> 0 > known) return -ERRNO.EINVAL
-    if (index >= this.maxEntries) return -ERRNO.E2BIG
-    return flags & BPF_UPDATE_FLAG.BPF_NOEXIST ? -ERRNO.EEXIST : 0
-  }
-
-  private put(key: number, source: Uint8Array | null, from: number, flags: number): number {
-    const index = this.indexAt(key)
-    const plain = flags & ~BPF_UPDATE_FLAG.BPF_F_LOCK
-    const error = this.refusal(index, plain, BPF_UPDATE_FLAG.BPF_EXIST)
-    if (error !== 0) return error
-    if (this.lockRefused(flags)) return -ERRNO.EINVAL
-    const value = this.valueAt(index)
-    this.storeValue(value, source, from, this.valueSize)
-    this.releaseFields?.(value)
-    return 0
   }
 
   override destroy(): void {

@@ -1,16 +1,14 @@
 /**
  * BPF_MAP_TYPE_BLOOM_FILTER: a set that may answer "yes" for what was never added (linux v6.18
- * kernel/bpf/bloom_filter.c).
+ * kernel/bpf/bloom_filter.c). Engine: src/wasm/maps/bloom-filter.ts.
  *
- *   data ──▶ bits, u32 words, least significant bit first
- *
- * `map_extra` is the number of hash functions (5 when 0): the same hash with seeds one apart. With
- * BPF_F_ZERO_SEED the false positives are Linux's.
+ * `map_extra` is the number of hash functions (5 when 0).
  */
 
 import { BPF_MAP_FLAG, ERRNO } from "../../spec/index.ts"
-import { copyBytes, copyIn, jhash, roundUp8, roundUpPowerOfTwo } from "./bytes.ts"
-import { DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { BLOOM_HASHES, MAP_DATA, MAP_MASK, MAP_SEED } from "../../wasm/maps/layout.ts"
+import { roundUpPowerOfTwo } from "./bytes.ts"
+import { MapBase, type MapSetup } from "./map-base.ts"
 
 const HASHES_DEFAULT = 5
 const BITS_MIN = 64
@@ -28,7 +26,6 @@ export class BloomFilter extends MapBase {
   private readonly mask: number
   private readonly hashes: number
   private readonly seed: number
-  private readonly scratch: number
 
   constructor(setup: MapSetup) {
     super(setup)
@@ -37,36 +34,24 @@ export class BloomFilter extends MapBase {
     this.mask = (count - 1) >>> 0
     this.seed = this.flags & BPF_MAP_FLAG.BPF_F_ZERO_SEED ? 0 : this.host.random32() | 0
     this.bits = this.storage.take(count / 8)
-    this.scratch = this.storage.take(roundUp8(this.valueSize))
+    this.takeValueScratch()
     this.valueRegion = this.storage.region(this.bits, this.bits, 0)
   }
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.bits)
-    this.describe(DESCRIPTOR.ENGINE, this.mask)
-    this.describe(DESCRIPTOR.ENGINE + 4, this.seed)
-    this.describe(DESCRIPTOR.ENGINE + 8, this.hashes)
+    this.describe(MAP_DATA, this.bits)
+    this.describe(MAP_MASK, this.mask)
+    this.describe(MAP_SEED, this.seed)
+    this.describe(BLOOM_HASHES, this.hashes)
   }
 
   override push(value: number, flags: number): number {
-    if (flags !== 0) return -ERRNO.EINVAL
-    const aligned = this.aligned(value)
-    for (let index = 0; index < this.hashes; index++) {
-      const bit = this.bitOf(aligned, index)
-      this.memory.i32[(this.bits >> 2) + (bit >>> 5)] |= 1 << (bit & 31)
-    }
-    return 0
+    return this.engine.bloomPush(this.address, value, flags)
   }
 
   override peek(value: number): number {
-    const aligned = this.aligned(value)
-    for (let index = 0; index < this.hashes; index++) {
-      const bit = this.bitOf(aligned, index)
-      if ((this.memory.i32[(this.bits >> 2) + (bit >>> 5)] & (1 << (bit & 31))) === 0)
-        return -ERRNO.ENOENT
-    }
-    return 0
+    return this.engine.bloomPeek(this.address, value)
   }
 
   override delete(): number {
@@ -76,26 +61,14 @@ export class BloomFilter extends MapBase {
   /** The value is the question. */
   protected override sysLookup(_key: number, value: Uint8Array): number {
     if (value.length < this.valueSize) return -ERRNO.EFAULT
-    copyIn(this.memory, this.scratch, value, 0, this.valueSize)
-    return this.peek(this.scratch)
+    return this.peek(this.scratchValue(value))
   }
 
   protected override sysUpdate(_key: number, value: Uint8Array, flags: number): number {
-    copyIn(this.memory, this.scratch, value, 0, this.valueSize)
-    return this.push(this.scratch, flags)
+    return this.push(this.scratchValue(value), flags)
   }
 
   protected override nextKey(): number {
     return -ERRNO.EOPNOTSUPP
-  }
-
-  private bitOf(value: number, index: number): number {
-    return (jhash(this.memory, value, this.valueSize, (this.seed + index) | 0) & this.mask) >>> 0
-  }
-
-  private aligned(value: number): number {
-    if ((value & 3) === 0) return value
-    copyBytes(this.memory, this.scratch, value, this.valueSize)
-    return this.scratch
   }
 }

@@ -1,99 +1,108 @@
 /**
- * Elements of one size, handed out one by one, for maps whose elements come and go.
+ * Memory for elements of one size, for maps whose elements come and go.
  *
  * Memory is taken in chunks: one for all elements when the map preallocates, else chunks that
- * double from 4 KiB on. Free elements are linked through their first word. Chunks are given back
- * with the map, not before; the value region spans from the first chunk to the last.
- *
- * Invariant: `live` elements are out; free list and untouched rest of the newest chunk hold the
- * others.
+ * double from 4 KiB on. The engines hand elements out and link free ones (src/wasm/maps/values.ts)
+ * by way of three words of the map's descriptor: first free element, and the part of the newest
+ * chunk that was never handed out. Chunks are given back with the map, not before; the value
+ * region spans from the first chunk to the last.
  */
 
+import { POOL_FREE, POOL_FRESH, POOL_FRESH_END } from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import type { MapStorage } from "./storage.ts"
 
 const FIRST_CHUNK_BYTES = 4096
 const CHUNK_BYTES_MAX = 1 << 20
 
-export class ElementPool {
+export interface ElementPoolOptions {
+  /** Offset of the map's descriptor. */
+  readonly descriptor: number
   readonly elementSize: number
+  /** Elements that can be out at a time. */
+  readonly capacity: number
+  readonly preallocate: boolean
+  readonly regionFlags: number
+}
+
+export class ElementPool {
   readonly region: number
-  /** Elements handed out. */
-  live = 0
   private readonly memory: KernelMemory
   private readonly storage: MapStorage
-  private readonly regionFlags: number
-  private readonly capacity: number
-  private free = 0
-  /** Untouched part of the newest chunk. */
-  private fresh = 0
-  private freshEnd = 0
+  private readonly options: ElementPoolOptions
+  private readonly first: number
   private reserved = 0
   private regionStart = 0
   private regionEnd = 0
   private chunkBytes = FIRST_CHUNK_BYTES
 
-  constructor(
-    storage: MapStorage,
-    options: {
-      elementSize: number
-      /** Elements that can be out at a time. */
-      capacity: number
-      preallocate: boolean
-      regionFlags: number
-    },
-  ) {
+  constructor(storage: MapStorage, options: ElementPoolOptions) {
     this.storage = storage
     this.memory = storage.memory
-    this.elementSize = options.elementSize
-    this.capacity = options.capacity
-    this.regionFlags = options.regionFlags
+    this.options = options
+    this.first = 0
     if (options.preallocate) {
-      this.reserved = this.capacity
-      this.fresh = storage.take(this.capacity * this.elementSize)
-      this.freshEnd = this.fresh + this.capacity * this.elementSize
-      this.regionStart = this.fresh
-      this.regionEnd = this.freshEnd
+      this.reserved = options.capacity
+      this.first = storage.take(options.capacity * options.elementSize)
+      this.regionStart = this.first
+      this.regionEnd = this.first + options.capacity * options.elementSize
     }
-    this.region = storage.region(this.regionStart, this.regionEnd, this.regionFlags)
+    this.region = storage.region(this.regionStart, this.regionEnd, options.regionFlags)
   }
 
-  /** Offset of an element with what its last user left in it (zeros at first), or 0: none left. */
-  take(): number {
-    let element = this.free
-    if (element !== 0) {
-      this.free = this.memory.i32[element >> 2]
-    } else {
-      if (this.fresh === this.freshEnd && !this.grow()) return 0
-      element = this.fresh
-      this.fresh += this.elementSize
-    }
-    this.live++
-    return element
+  /** The first writes, when the map has all its memory. */
+  initialize(): void {
+    if (this.options.preallocate) this.offer(this.first, this.regionEnd)
   }
 
-  give(element: number): void {
-    this.memory.i32[element >> 2] = this.free
-    this.free = element
-    this.live--
-  }
-
-  private grow(): boolean {
+  /** A new chunk behind POOL_FRESH; false when there is none. */
+  grow(): boolean {
+    const { capacity, elementSize, regionFlags } = this.options
     const count = Math.min(
-      this.capacity - this.reserved,
-      Math.max(1, Math.floor(this.chunkBytes / this.elementSize)),
+      capacity - this.reserved,
+      Math.max(1, Math.floor(this.chunkBytes / elementSize)),
     )
     if (count === 0) return false
-    const bytes = count * this.elementSize
+    const bytes = count * elementSize
     const chunk = this.storage.tryTake(bytes)
     if (chunk === 0) return false
     this.chunkBytes = Math.min(this.chunkBytes * 2, CHUNK_BYTES_MAX)
     this.reserved += count
-    this.fresh = chunk
-    this.freshEnd = chunk + bytes
     this.regionStart = this.regionEnd === 0 ? chunk : Math.min(this.regionStart, chunk)
     this.regionEnd = Math.max(this.regionEnd, chunk + bytes)
-    this.memory.setRegion(this.region, this.regionStart, this.regionEnd, this.regionFlags)
+    this.memory.setRegion(this.region, this.regionStart, this.regionEnd, regionFlags)
+    this.offer(chunk, chunk + bytes)
     return true
+  }
+
+  /** An element with what its last user left in it (zeros at first), or 0: none left. */
+  take(): number {
+    const free = this.word(POOL_FREE)
+    if (free !== 0) {
+      this.setWord(POOL_FREE, this.memory.i32[free >> 2])
+      return free
+    }
+    if (this.word(POOL_FRESH) === this.word(POOL_FRESH_END) && !this.grow()) return 0
+    const element = this.word(POOL_FRESH)
+    this.setWord(POOL_FRESH, element + this.options.elementSize)
+    return element
+  }
+
+  give(element: number): void {
+    this.memory.i32[element >> 2] = this.word(POOL_FREE)
+    this.setWord(POOL_FREE, element)
+  }
+
+  private offer(start: number, end: number): void {
+    this.setWord(POOL_FRESH, start)
+    this.setWord(POOL_FRESH_END, end)
+  }
+
+  private word(field: number): number {
+    return this.memory.i32[(this.options.descriptor + field) >> 2]
+  }
+
+  private setWord(field: number, value: number): void {
+    this.memory.i32[(this.options.descriptor + field) >> 2] = value
   }
 }

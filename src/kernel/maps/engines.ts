@@ -26,6 +26,7 @@ type F4 = (a: number, b: number, c: number, d: number) => number
 export interface EngineExports {
   readonly arrayLookup: F2
   readonly arrayOfMapsLookup: F2
+  readonly arrayPlace: F3
   readonly arrayUpdate: F4
   readonly percpuArrayLookup: F2
   readonly percpuArrayLookupCpu: F3

@@ -9,16 +9,25 @@ export {
 } from "./batch.ts"
 export { BloomFilter } from "./bloom-filter.ts"
 export { NR_CPUS } from "./create-checks.ts"
+export {
+  type ArrayPlace,
+  type EngineCall,
+  type EngineExports,
+  type EngineParameter,
+  type EngineResult,
+  engineCall,
+  type MapEngines,
+  mapEngines,
+} from "./engines.ts"
 export { HashMap } from "./hash.ts"
 export { HashOfMaps } from "./hash-of-maps.ts"
-export { type ElementLayout, elementLayout, HashTable } from "./hash-table.ts"
+export { HashTable } from "./hash-table.ts"
 export { LocalStorageMap } from "./local-storage.ts"
 export { LpmTrie } from "./lpm-trie.ts"
 export { LruHashMap } from "./lru-hash.ts"
 export type { BpfMap, MapHost, MapParameters, ReferenceMap } from "./map.ts"
 export {
   clampFlags,
-  DESCRIPTOR,
   DESCRIPTOR_SIZE,
   type MapOptions,
   type ValueField,

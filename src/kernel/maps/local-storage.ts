@@ -27,6 +27,7 @@ export class LocalStorageMap extends MapBase {
   constructor(setup: MapSetup) {
     super(setup)
     this.pool = new ElementPool(this.storage, {
+      descriptor: this.address,
       elementSize: this.copySize,
       capacity: ELEMENTS_MAX,
       preallocate: false,
@@ -84,7 +85,7 @@ export class LocalStorageMap extends MapBase {
     const owner = this.ownerAt(key)
     if (typeof owner === "number") return owner
     const mode = flags & ~BPF_UPDATE_FLAG.BPF_F_LOCK
-    if (mode >>> 0 > BPF_UPDATE_FLAG.BPF_EXIST || this.lockRefused(flags)) return -ERRNO.EINVAL
+    if (mode >>> 0 > BPF_UPDATE_FLAG.BPF_EXIST) return -ERRNO.EINVAL
     const old = this.get(owner)
     const error = updateRefusal(old !== 0, flags)
     if (error !== 0) return error

@@ -3,48 +3,42 @@
  * call side's way to the elements (checks in the order of linux v6.18 kernel/bpf/syscall.c; a
  * buffer that is missing or too short answers -EFAULT where Linux copies from or to user space).
  *
- * Engines override the program side (`lookup`, `update`…, offsets of linear memory) and the four
+ * Map classes override the program side (`lookup`, `update`…, offsets of linear memory) and the four
  * `sys…` methods, which get the key as an offset too: system call keys are first copied to a
- * scratch area behind the descriptor. What an engine does not override answers as Linux does for a
- * map type without the operation.
- *
- * Descriptor, 64 bytes:
- *
- *    0 index in the kernel's table of maps    32 data: first value, bucket or slot
- *    4 map type                               36 bytes from one element to the next
- *    8 key size                               40 bytes from one CPU's copy to the next
- *   12 value size                             44 value region
- *   16 max entries                            48 engine's own (4 words)
- *   20 flags
- *   24 offset of the key scratch area
- *   28 possible CPUs
+ * scratch area behind the descriptor. Most of them are thin: the work is done by the engines in
+ * WebAssembly (engines.ts), on the descriptor whose layout src/wasm/maps/layout.ts draws. What a
+ * class does not override answers as Linux does for a map type without the operation.
  */
 
 import { REGION_READ, REGION_WRITE } from "../../interpreter/machine.ts"
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
+import {
+  CPU_WORD,
+  DESCRIPTOR_BYTES,
+  FEATURE_LOCKED,
+  FEATURE_PERCPU,
+  FEATURE_RELEASE,
+  MAP_CPU_STRIDE,
+  MAP_CPUS,
+  MAP_FEATURES,
+  MAP_FIELDS,
+  MAP_FLAGS,
+  MAP_INDEX,
+  MAP_KEY_SCRATCH,
+  MAP_KEY_SIZE,
+  MAP_MAX_ENTRIES,
+  MAP_TYPE,
+  MAP_VALUE_REGION,
+  MAP_VALUE_SCRATCH,
+  MAP_VALUE_SIZE,
+} from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import { copyBytes, copyIn, roundUp8 } from "./bytes.ts"
+import { type EngineExports, type EngineOwner, type MapEngines, mapEngines } from "./engines.ts"
 import type { BpfMap, MapHost, MapParameters } from "./map.ts"
 import type { MapStorage } from "./storage.ts"
 
-export const DESCRIPTOR_SIZE = 64
-
-/** Byte offsets inside a descriptor. */
-export const DESCRIPTOR = {
-  INDEX: 0,
-  TYPE: 4,
-  KEY_SIZE: 8,
-  VALUE_SIZE: 12,
-  MAX_ENTRIES: 16,
-  FLAGS: 20,
-  KEY_SCRATCH: 24,
-  CPUS: 28,
-  DATA: 32,
-  STRIDE: 36,
-  CPU_STRIDE: 40,
-  VALUE_REGION: 44,
-  ENGINE: 48,
-} as const
+export const DESCRIPTOR_SIZE: number = DESCRIPTOR_BYTES
 
 /**
  * A part of a value that the kernel owns (bpf_spin_lock, bpf_timer, kptr…): writes leave it alone
@@ -89,7 +83,7 @@ export function valueRegionFlags(flags: number): number {
   return REGION_READ | REGION_WRITE
 }
 
-export abstract class MapBase implements BpfMap {
+export abstract class MapBase implements BpfMap, EngineOwner {
   readonly type: number
   readonly keySize: number
   readonly valueSize: number
@@ -112,8 +106,14 @@ export abstract class MapBase implements BpfMap {
   protected readonly copySize: number
   protected readonly keyScratch: number
   protected readonly releaseFields: ((value: number) => void) | undefined
+  /** What the engines do, on descriptors. */
+  protected readonly engine: EngineExports
+  private readonly engines: MapEngines
   private readonly locked: boolean
   private readonly index: number
+  private readonly fieldTable: number
+  private valueScratchSize = 0
+  private valueScratch = 0
   abstract readonly valueRegion: number
 
   constructor(setup: MapSetup) {
@@ -138,20 +138,70 @@ export abstract class MapBase implements BpfMap {
     this.syscallValueSize = this.percpu ? this.copySize * host.cpus : this.valueSize
     this.address = storage.take(DESCRIPTOR_SIZE + roundUp8(this.keySize))
     this.keyScratch = this.address + DESCRIPTOR_SIZE
+    this.fieldTable = fields.length === 0 ? 0 : storage.take(4 + 8 * fields.length)
+    this.engines = mapEngines(host.memory)
+    this.engine = this.engines.exports
   }
 
   /** Second step of creation, when all memory was had: the first writes. */
   initialize(): void {
-    this.describe(DESCRIPTOR.INDEX, this.index)
-    this.describe(DESCRIPTOR.TYPE, this.type)
-    this.describe(DESCRIPTOR.KEY_SIZE, this.keySize)
-    this.describe(DESCRIPTOR.VALUE_SIZE, this.valueSize)
-    this.describe(DESCRIPTOR.MAX_ENTRIES, this.maxEntries)
-    this.describe(DESCRIPTOR.FLAGS, this.flags)
-    this.describe(DESCRIPTOR.KEY_SCRATCH, this.keyScratch)
-    this.describe(DESCRIPTOR.CPUS, this.host.cpus)
-    this.describe(DESCRIPTOR.CPU_STRIDE, this.copySize)
-    this.describe(DESCRIPTOR.VALUE_REGION, this.valueRegion)
+    this.describe(MAP_INDEX, this.index)
+    this.describe(MAP_TYPE, this.type)
+    this.describe(MAP_KEY_SIZE, this.keySize)
+    this.describe(MAP_VALUE_SIZE, this.valueSize)
+    this.describe(MAP_MAX_ENTRIES, this.maxEntries)
+    this.describe(MAP_FLAGS, this.flags)
+    this.describe(MAP_KEY_SCRATCH, this.keyScratch)
+    this.describe(MAP_CPUS, this.host.cpus)
+    this.describe(MAP_CPU_STRIDE, this.copySize)
+    this.describe(MAP_VALUE_REGION, this.valueRegion)
+    this.describe(MAP_FEATURES, this.features())
+    this.describe(MAP_FIELDS, this.fieldTable)
+    this.describe(MAP_VALUE_SCRATCH, this.valueScratch)
+    if (this.fieldTable !== 0) {
+      const words = [this.fields.length]
+      for (const { offset, size } of this.fields) words.push(offset, size)
+      this.memory.i32.set(words, this.fieldTable >> 2)
+    }
+    this.engines.owners.set(this.address, this)
+  }
+
+  /** FEATURE_ bits of the descriptor. */
+  protected features(): number {
+    let features = this.locked ? FEATURE_LOCKED : 0
+    if (this.releaseFields !== undefined) features |= FEATURE_RELEASE
+    return this.percpu ? features | FEATURE_PERCPU : features
+  }
+
+  /** In a constructor: an area for the values that system calls write, which engines read. */
+  protected takeValueScratch(): void {
+    this.valueScratchSize = this.syscallValueSize
+    this.valueScratch = this.storage.take(this.valueScratchSize)
+  }
+
+  /** Copies a system call's value to the scratch area; its offset. */
+  protected scratchValue(value: Uint8Array): number {
+    copyIn(this.memory, this.valueScratch, value, 0, this.valueScratchSize)
+    return this.valueScratch
+  }
+
+  /** Tells the engines on which CPU the operation to come happens. */
+  protected enterCpu(): void {
+    this.memory.i32[CPU_WORD >> 2] = this.host.currentCpu()
+  }
+
+  // ---- what the engines ask for -------------------------------------------------------------------
+
+  refill(): boolean {
+    return false
+  }
+
+  allocate(size: number): number {
+    return this.storage.tryTake(size)
+  }
+
+  release(value: number): void {
+    this.releaseFields?.(value)
   }
 
   protected describe(field: number, value: number): void {
@@ -192,7 +242,7 @@ export abstract class MapBase implements BpfMap {
     return -ERRNO.EINVAL
   }
 
-  // ---- engine side of the system calls ----------------------------------------------------------
+  // ---- the map type's part of the system calls ----------------------------------------------------------
 
   /** Offset of the value as the system call sees it (all copies of a per-CPU one), or an errno. */
   protected sysLookup(key: number, _value: Uint8Array): number {
@@ -254,10 +304,11 @@ export abstract class MapBase implements BpfMap {
   }
 
   destroy(): void {
+    this.engines.owners.delete(this.address)
     this.storage.release()
   }
 
-  // ---- for the engines --------------------------------------------------------------------------
+  // ---- for the map classes ----------------------------------------------------------------------
 
   /** BPF_F_LOCK wants a bpf_spin_lock in the value; look-ups know no other flag. */
   protected lockFlag(flags: bigint, only: boolean): number {
@@ -266,24 +317,12 @@ export abstract class MapBase implements BpfMap {
     return (flags & lock) !== 0n && !this.locked ? -ERRNO.EINVAL : 0
   }
 
-  /** The same check for a flags argument of a program. */
-  protected lockRefused(flags: number): boolean {
-    return (flags & BPF_UPDATE_FLAG.BPF_F_LOCK) !== 0 && !this.locked
-  }
-
   /** Copies a key to the scratch area; 0 or a negative errno. */
   private takeKey(key: Uint8Array | undefined): number {
     if (this.keySize === 0) return key === undefined ? 0 : -ERRNO.EINVAL
     if (key === undefined || key.length < this.keySize) return -ERRNO.EFAULT
     copyIn(this.memory, this.keyScratch, key, 0, this.keySize)
     return 0
-  }
-
-  /** A key of a program at a multiple of 4, by way of the scratch area if need be. */
-  protected alignedKey(key: number): number {
-    if ((key & 3) === 0) return key
-    copyBytes(this.memory, this.keyScratch, key, this.keySize)
-    return this.keyScratch
   }
 
   /** Copies a value (all copies of it) out to a system call's buffer. */
@@ -311,14 +350,10 @@ export abstract class MapBase implements BpfMap {
     this.storeBytes(to + done, source, from + done, size - done)
   }
 
-  /** A program (`source` null) writes its CPU's copy, a system call all of them with their padding. */
-  protected storePercpu(value: number, source: Uint8Array | null, from: number): void {
-    if (source === null) {
-      this.storeValue(value + this.host.currentCpu() * this.copySize, null, from, this.valueSize)
-      return
-    }
+  /** Writes all copies of a per-CPU value, with their padding. */
+  protected storePercpu(to: number, source: Uint8Array): void {
     for (let copy = 0; copy < this.syscallValueSize; copy += this.copySize)
-      this.storeValue(value + copy, source, from + copy, this.copySize)
+      this.storeValue(to + copy, source, copy, this.copySize)
   }
 
   private storeBytes(to: number, source: Uint8Array | null, from: number, size: number): void {

@@ -1,65 +1,63 @@
 /**
  * BPF_MAP_TYPE_QUEUE and BPF_MAP_TYPE_STACK (linux v6.18 kernel/bpf/queue_stack_maps.c): values
- * without keys, in a ring of `max_entries + 1` slots.
- *
- *   data ──▶ slot 0 │ slot 1 │ …      value_size bytes each, padded to 8
- *            tail: the oldest value     head: where the next one goes     head = tail: empty
+ * without keys, in a ring of `max_entries + 1` slots. Engine: src/wasm/maps/queue-stack.ts.
  */
 
-import { BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
-import { copyBytes, zeroBytes } from "./bytes.ts"
-import { DESCRIPTOR, MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
+import { BPF_MAP_TYPE, ERRNO } from "../../spec/index.ts"
+import { MAP_DATA, MAP_STRIDE } from "../../wasm/maps/layout.ts"
+import { MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
 
 export class QueueStack extends MapBase {
   readonly valueRegion: number
   private readonly data: number
-  private readonly slots: number
   private readonly stack: boolean
-  private head = 0
-  private tail = 0
 
   constructor(setup: MapSetup) {
     super(setup)
     this.stack = this.type === BPF_MAP_TYPE.BPF_MAP_TYPE_STACK
-    this.slots = this.maxEntries + 1
-    const size = this.slots * this.copySize
+    const size = (this.maxEntries + 1) * this.copySize
     this.data = this.storage.take(size)
     this.valueRegion = this.storage.region(
       this.data,
       this.data + size,
       valueRegionFlags(this.flags),
     )
+    this.takeValueScratch()
   }
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.data)
-    this.describe(DESCRIPTOR.STRIDE, this.copySize)
+    this.describe(MAP_DATA, this.data)
+    this.describe(MAP_STRIDE, this.copySize)
   }
 
   override push(value: number, flags: number): number {
-    return this.insert(null, value, flags)
+    return this.engine.queuePush(this.address, value, flags)
   }
 
   override pop(value: number): number {
-    return this.copyTo(value, this.takeSlot(true))
+    return this.stack
+      ? this.engine.stackPop(this.address, value)
+      : this.engine.queuePop(this.address, value)
   }
 
   override peek(value: number): number {
-    return this.copyTo(value, this.takeSlot(false))
+    return this.stack
+      ? this.engine.stackPeek(this.address, value)
+      : this.engine.queuePeek(this.address, value)
   }
 
   protected override sysLookup(): number {
-    return this.takeSlot(false) || -ERRNO.ENOENT
+    return this.next(0) || -ERRNO.ENOENT
   }
 
   protected override sysUpdate(_key: number, value: Uint8Array, flags: number): number {
-    return this.insert(value, 0, flags)
+    return this.engine.queuePush(this.address, this.scratchValue(value), flags)
   }
 
   protected override sysLookupAndDelete(_key: number, value: Uint8Array, flags: number): number {
     if (flags !== 0) return -ERRNO.EINVAL
-    const slot = this.takeSlot(true)
+    const slot = this.next(1)
     return slot === 0 ? -ERRNO.ENOENT : this.copyOut(slot, value)
   }
 
@@ -67,38 +65,10 @@ export class QueueStack extends MapBase {
     return -ERRNO.EINVAL
   }
 
-  private insert(source: Uint8Array | null, from: number, flags: number): number {
-    const replace = (flags & BPF_UPDATE_FLAG.BPF_EXIST) !== 0
-    if (flags & BPF_UPDATE_FLAG.BPF_NOEXIST || flags >>> 0 > BPF_UPDATE_FLAG.BPF_EXIST)
-      return -ERRNO.EINVAL
-    const next = this.head + 1 === this.slots ? 0 : this.head + 1
-    if (next === this.tail) {
-      if (!replace) return -ERRNO.E2BIG
-      this.tail = this.tail + 1 === this.slots ? 0 : this.tail + 1
-    }
-    this.storeValue(this.data + this.head * this.copySize, source, from, this.valueSize)
-    this.head = next
-    return 0
-  }
-
-  /** Offset of the oldest (stack: the newest) value, or 0. */
-  private takeSlot(remove: boolean): number {
-    if (this.head === this.tail) return 0
-    const newest = this.head === 0 ? this.slots - 1 : this.head - 1
-    const slot = this.stack ? newest : this.tail
-    if (remove) {
-      if (this.stack) this.head = newest
-      else this.tail = this.tail + 1 === this.slots ? 0 : this.tail + 1
-    }
-    return this.data + slot * this.copySize
-  }
-
-  private copyTo(value: number, slot: number): number {
-    if (slot === 0) {
-      zeroBytes(this.memory, value, this.valueSize)
-      return -ERRNO.ENOENT
-    }
-    copyBytes(this.memory, value, slot, this.valueSize)
-    return 0
+  /** Offset of the value that is next to go, or 0; it goes when `remove` is 1. */
+  private next(remove: 0 | 1): number {
+    return this.stack
+      ? this.engine.stackTop(this.address, remove)
+      : this.engine.queueFront(this.address, remove)
   }
 }

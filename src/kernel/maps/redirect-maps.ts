@@ -10,8 +10,9 @@
 
 import { REGION_READ } from "../../interpreter/machine.ts"
 import { BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
+import { MAP_DATA, MAP_STRIDE } from "../../wasm/maps/layout.ts"
 import { roundUpPowerOfTwo, zeroBytes } from "./bytes.ts"
-import { DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { MapBase, type MapSetup } from "./map-base.ts"
 
 /** What a redirect finds. */
 export interface RedirectTarget {
@@ -53,8 +54,8 @@ export class RedirectMap extends MapBase {
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.data)
-    this.describe(DESCRIPTOR.STRIDE, STRIDE)
+    this.describe(MAP_DATA, this.data)
+    this.describe(MAP_STRIDE, STRIDE)
   }
 
   private get hashed(): boolean {

@@ -11,8 +11,9 @@
  */
 
 import { BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
+import { MAP_DATA, MAP_STRIDE } from "../../wasm/maps/layout.ts"
 import type { BpfMap, ReferenceMap } from "./map.ts"
-import { clampFlags, DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { clampFlags, MapBase, type MapSetup } from "./map-base.ts"
 
 /** An object with an id, or a counted reference to one. */
 export type Identified = { readonly id?: number } | { readonly value: { readonly id?: number } }
@@ -55,8 +56,8 @@ export class ReferenceArray<T extends Identified> extends MapBase implements Ref
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.data)
-    this.describe(DESCRIPTOR.STRIDE, 4)
+    this.describe(MAP_DATA, this.data)
+    this.describe(MAP_STRIDE, 4)
   }
 
   private get xsk(): boolean {

@@ -1,22 +1,23 @@
 /**
- * The memory of a ring buffer, in either direction: two positions and a data area.
+ * The memory of a ring buffer, in either direction: Linux's ring object, and in it positions and
+ * records (layout: src/wasm/maps/ring-buffer.ts).
  *
- *   data ──▶ ┌───────────────┬───────────────┐
- *            │ size bytes    │ size bytes    │   twice as long as the ring, so that a record
- *            └───────────────┴───────────────┘   that begins in the first half is contiguous
- *
- *   record ──▶  0  u32 length, bit 31 busy, bit 30 discarded
- *               4  u32 page offset from the start of Linux's ring object
- *               8  data, padded to 8
- *
- * Linux maps the same pages twice; here the second half is memory of its own, which makes no
+ * Linux maps the pages of data twice; here the second half is memory of its own, which makes no
  * difference to anyone who, like libbpf, starts each record at `position & (size - 1)`.
  *
- * Positions count bytes since creation. They are kept as JavaScript numbers (exact up to 2^53, or
- * 104 days at 1 GB/s).
+ * Positions count bytes since creation. In memory they have 64 bits, here they are numbers (exact
+ * up to 2^53, or 104 days at 1 GB/s).
  */
 
 import type { RingView } from "../../spec/index.ts"
+import {
+  PAGE_BYTES,
+  RING_CONSUMER,
+  RING_DATA,
+  RING_DESCRIPTOR,
+  RING_PENDING,
+  RING_PRODUCER,
+} from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import type { MapStorage } from "./storage.ts"
 
@@ -31,16 +32,22 @@ export function recordSize(length: number): number {
 
 export class RingMemory implements RingView {
   readonly size: number
+  /** Offset of the ring object in linear memory. */
+  readonly base: number
   /** Offset of the data area in linear memory. */
   readonly start: number
-  producer = 0
-  consumer = 0
   private readonly memory: KernelMemory
 
   constructor(storage: MapStorage, size: number) {
     this.memory = storage.memory
     this.size = size
-    this.start = storage.take(size * 2, 4096)
+    this.base = storage.take(RING_DATA + size * 2, PAGE_BYTES)
+    this.start = this.base + RING_DATA
+  }
+
+  /** The first writes: the map that the ring belongs to. */
+  initialize(descriptor: number): void {
+    this.memory.i32[(this.base + RING_DESCRIPTOR) >> 2] = descriptor
   }
 
   data(): Uint8Array {
@@ -48,19 +55,41 @@ export class RingMemory implements RingView {
   }
 
   producerPosition(): number {
-    return this.producer
+    return this.position(RING_PRODUCER)
+  }
+
+  setProducerPosition(position: number): void {
+    this.setPosition(RING_PRODUCER, position)
   }
 
   consumerPosition(): number {
-    return this.consumer
+    return this.position(RING_CONSUMER)
   }
 
   setConsumerPosition(position: number): void {
-    this.consumer = position
+    this.setPosition(RING_CONSUMER, position)
+  }
+
+  /** Everything before this position is committed, as far as the producer has looked. */
+  pendingPosition(): number {
+    return this.position(RING_PENDING)
   }
 
   /** Offset in linear memory of the record at a position. */
   at(position: number): number {
     return this.start + (position & (this.size - 1))
+  }
+
+  private position(field: number): number {
+    const { i32 } = this.memory
+    const word = (this.base + field) >> 2
+    return (i32[word] >>> 0) + (i32[word + 1] >>> 0) * 2 ** 32
+  }
+
+  private setPosition(field: number, position: number): void {
+    const { i32 } = this.memory
+    const word = (this.base + field) >> 2
+    i32[word] = position
+    i32[word + 1] = Math.floor(position / 2 ** 32)
   }
 }

@@ -9,8 +9,9 @@
  */
 
 import { BPF_MAP_FLAG, BPF_STACK_FLAG, ERRNO } from "../../spec/index.ts"
+import { MAP_DATA, MAP_STRIDE } from "../../wasm/maps/layout.ts"
 import { jhash, roundUpPowerOfTwo, sameBytes } from "./bytes.ts"
-import { DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { MapBase, type MapSetup } from "./map-base.ts"
 
 const FRAMES = 8
 const ADDRESS_SIZE = 8
@@ -39,8 +40,8 @@ export class StackTraceMap extends MapBase {
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.data)
-    this.describe(DESCRIPTOR.STRIDE, this.stride)
+    this.describe(MAP_DATA, this.data)
+    this.describe(MAP_STRIDE, this.stride)
   }
 
   /**

@@ -6,7 +6,8 @@
 
 import { REGION_READ, REGION_WRITE } from "../../interpreter/machine.ts"
 import { ERRNO } from "../../spec/index.ts"
-import { DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { MAP_DATA } from "../../wasm/maps/layout.ts"
+import { MapBase, type MapSetup } from "./map-base.ts"
 import {
   BPF_RINGBUF_BUSY_BIT,
   BPF_RINGBUF_DISCARD_BIT,
@@ -22,7 +23,7 @@ const DISCARDED = -ERRNO.EAGAIN
 
 export class UserRingBufferMap extends MapBase {
   readonly valueRegion: number
-  /** The ring: user space writes records and sets `producer`. */
+  /** The ring: user space writes records and sets the producer's position. */
   readonly ring: RingMemory
   private busy = false
   private sample = 0
@@ -37,7 +38,8 @@ export class UserRingBufferMap extends MapBase {
 
   override initialize(): void {
     super.initialize()
-    this.describe(DESCRIPTOR.DATA, this.ring.start)
+    this.describe(MAP_DATA, this.ring.start)
+    this.ring.initialize(this.address)
   }
 
   /**
@@ -48,12 +50,12 @@ export class UserRingBufferMap extends MapBase {
     const { ring } = this
     const bytes = recordSize(data.length)
     if (bytes > ring.size) return -ERRNO.E2BIG
-    if (ring.producer + bytes - ring.consumer > ring.size) return -ERRNO.ENOSPC
-    const record = ring.at(ring.producer)
+    if (ring.producerPosition() + bytes - ring.consumerPosition() > ring.size) return -ERRNO.ENOSPC
+    const record = ring.at(ring.producerPosition())
     this.memory.i32[record >> 2] = data.length
     this.memory.i32[(record + 4) >> 2] = 0
     this.memory.u8.set(data, record + BPF_RINGBUF_HDR_SZ)
-    ring.producer += bytes
+    ring.setProducerPosition(ring.producerPosition() + bytes)
     return 0
   }
 
@@ -74,7 +76,7 @@ export class UserRingBufferMap extends MapBase {
         if (error === DISCARDED) continue
         if (error !== 0) return error
         const stop = callback(this.sample, this.sampleLength)
-        this.ring.consumer += recordSize(this.sampleLength)
+        this.pass(recordSize(this.sampleLength))
         handled++
         if (stop !== 0) break
       }
@@ -87,22 +89,28 @@ export class UserRingBufferMap extends MapBase {
   /** Finds the next record, or passes a discarded one. */
   private next(): number {
     const { ring } = this
-    if (ring.producer % 8 !== 0) return -ERRNO.EINVAL
-    if (ring.consumer >= ring.producer) return -ERRNO.ENODATA
-    const record = ring.at(ring.consumer)
+    const producer = ring.producerPosition()
+    const consumer = ring.consumerPosition()
+    if (producer % 8 !== 0) return -ERRNO.EINVAL
+    if (consumer >= producer) return -ERRNO.ENODATA
+    const record = ring.at(consumer)
     const header = this.memory.i32[record >> 2]
     const length = header & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT)
     const bytes = recordSize(length)
-    if (bytes > ring.producer - ring.consumer) return -ERRNO.EINVAL
+    if (bytes > producer - consumer) return -ERRNO.EINVAL
     if (bytes > ring.size) return -ERRNO.E2BIG
     if (header & BPF_RINGBUF_DISCARD_BIT) {
-      ring.consumer += bytes
+      this.pass(bytes)
       return DISCARDED
     }
     if (header & BPF_RINGBUF_BUSY_BIT) return -ERRNO.ENODATA
     this.sample = record + BPF_RINGBUF_HDR_SZ
     this.sampleLength = length
     return 0
+  }
+
+  private pass(bytes: number): void {
+    this.ring.setConsumerPosition(this.ring.consumerPosition() + bytes)
   }
 
   override update(): number {

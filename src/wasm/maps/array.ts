@@ -37,16 +37,22 @@ export function percpuArrayLookupCpu(map: u32, key: u32, cpu: u32): u32 {
   return value === 0 ? 0 : value + cpu * load<u32>(map, MAP_CPU_STRIDE)
 }
 
-/** A program's update: of its CPU's copy where there are several. */
-export function arrayUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
+/** Where an update with these flags writes (the first copy), or an errno. */
+export function arrayPlace(map: u32, key: u32, flags: u32): i32 {
   const mode = flags & ~BPF_F_LOCK
   if (mode > BPF_EXIST) return -EINVAL
-  let value = arrayLookup(map, key)
+  const value = arrayLookup(map, key)
   if (value === 0) return -E2BIG
   if (mode === BPF_NOEXIST) return -EEXIST
-  const features = load<u32>(map, MAP_FEATURES)
-  if (flags & BPF_F_LOCK && !(features & FEATURE_LOCKED)) return -EINVAL
-  if (features & FEATURE_PERCPU) value += cpuOffset(map)
+  if (flags & BPF_F_LOCK && !(load<u32>(map, MAP_FEATURES) & FEATURE_LOCKED)) return -EINVAL
+  return value
+}
+
+/** A program's update: of its CPU's copy where there are several. */
+export function arrayUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
+  let value = arrayPlace(map, key, flags)
+  if (value < 0) return value
+  if (load<u32>(map, MAP_FEATURES) & FEATURE_PERCPU) value += cpuOffset(map)
   storeValue(map, value, from, load<u32>(map, MAP_VALUE_SIZE))
   releaseValue(map, value, 1)
   return 0

@@ -1,6 +1,7 @@
 export {
   arrayLookup,
   arrayOfMapsLookup,
+  arrayPlace,
   arrayUpdate,
   percpuArrayLookup,
   percpuArrayLookupCpu,

@@ -330,7 +330,7 @@ describe("a user ring buffer", () => {
     expect(ring.drain(() => 0)).toBe(0)
     host.memory.i32[(ring.ring.start + 32) >> 2] = 100
     expect(ring.drain(() => 0)).toBe(-22)
-    ring.ring.producer += 4
+    ring.ring.setProducerPosition(ring.ring.producerPosition() + 4)
     expect(ring.drain(() => 0)).toBe(-22)
   })
 
