@@ -17,16 +17,24 @@ import { createClock } from "./clock.ts"
 import { loadPacket } from "./contexts/index.ts"
 import type { KernelState, RunOutcome, VirtualClock } from "./environment.ts"
 import { Events, findTracepoint, findTracepointByName, UserMemory } from "./events/index.ts"
+import { CgroupHooks } from "./hooks/cgroups.ts"
 import { Hooks } from "./hooks/hooks.ts"
 import type { KernelTables } from "./kernel-tables.ts"
 import { type BpfMap, PerfEventArray, RedirectMap, RingBufferMap } from "./maps/index.ts"
 import { createKernelMemory } from "./memory/index.ts"
-import { type NetworkDevice, NetworkStack, type RedirectTarget } from "./net/index.ts"
+import {
+  type Inet,
+  type NetworkDevice,
+  NetworkStack,
+  type RedirectTarget,
+  SocketCalls,
+} from "./net/index.ts"
 import { Bpffs } from "./objects/bpffs.ts"
 import type { BtfObject } from "./objects/btf-object.ts"
 import { FdTable } from "./objects/fd-table.ts"
 import { IdTable } from "./objects/id-table.ts"
 import { KernelObject } from "./objects/kernel-object.ts"
+import { type EngineName, engineOfProcess } from "./programs/engines.ts"
 import { Runner } from "./programs/run.ts"
 import { createRandom } from "./random.ts"
 import { dispatch } from "./syscall/dispatch.ts"
@@ -47,6 +55,15 @@ export interface EmbeddedKernelOptions {
   readonly bootTimeNs?: bigint
   /** Instructions that one run of a program may take. */
   readonly budget?: number
+  /**
+   * What runs programs: "interpreter", "jit" (everything is compiled to WebAssembly), or "auto", the
+   * default: programs that run often are compiled.
+   */
+  readonly engine?: EngineName
+  /** Compiled code makes no memory checks, even in programs that no verifier has accepted. */
+  readonly trustPrograms?: boolean
+  /** Told, in a sentence, when programs cannot be compiled. */
+  readonly onNotice?: (text: string) => void
   /** Bytes of kernel memory at most. */
   readonly memoryMaxBytes?: number
   /** CONFIG_ values for `.kconfig` externs, beside those that follow from the kernel. */
@@ -70,10 +87,13 @@ export class EmbeddedKernel implements KernelInterface {
   readonly tracePipe: TracePipe = new TracePipe()
   readonly tasks: Tasks
   readonly network: NetworkStack
+  /** System calls on sockets. */
+  readonly sockets: SocketCalls
   readonly events: Events
   /** Files, processes, scheduler and disk. */
   readonly world: VirtualWorld
   readonly bpffs: Bpffs = new Bpffs()
+  readonly runner: Runner
   private readonly watchers = new Map<BpfMap, Set<() => void>>()
   private readonly config: ReadonlyMap<string, string>
   private readonly typesOf: () => Btf
@@ -90,9 +110,18 @@ export class EmbeddedKernel implements KernelInterface {
     const memory = createKernelMemory(
       options.memoryMaxBytes === undefined ? {} : { maximumBytes: options.memoryMaxBytes },
     )
-    const runner = new Runner({ memory, budget: options.budget, loadPacket })
+    const runner = new Runner({
+      memory,
+      budget: options.budget,
+      loadPacket,
+      engine: options.engine ?? engineOfProcess(),
+      trusted: options.trustPrograms,
+      notice: options.onNotice,
+    })
+    this.runner = runner
     const random = createRandom(options.seed ?? 1)
     const hooks = new Hooks()
+    const cgroups = new CgroupHooks()
     const mapSlots: (BpfMap | undefined)[] = []
     const programs = new IdTable<KernelObject<"program">>()
     // The whole of memory; its end is set afresh when memory grows.
@@ -115,6 +144,9 @@ export class EmbeddedKernel implements KernelInterface {
       mapAt: (address) => mapSlots[memory.view.getUint32(address, true)],
       programById: (id) => programs.get(id)?.value,
       device: (ifindex) => this.network.devices.get(ifindex),
+      get net(): Inet {
+        return self.network.inet
+      },
       get idleTask(): Task {
         return self.tasks.idle
       },
@@ -141,7 +173,9 @@ export class EmbeddedKernel implements KernelInterface {
     }
     this.state = state
     this.tasks = new Tasks(state, () => this.clock.now())
-    this.network = new NetworkStack(state, hooks, (map, index) => this.redirectTarget(map, index))
+    this.network = new NetworkStack(state, hooks, cgroups, (map, index) =>
+      this.redirectTarget(map, index),
+    )
     this.events = new Events(state, hooks, user)
     this.world = new VirtualWorld(state, this.events, user, this.tasks)
     this.tasks.make = (fields) => new Process(this.world, fields)
@@ -173,6 +207,7 @@ export class EmbeddedKernel implements KernelInterface {
       links: new IdTable(),
       bpffs: this.bpffs,
       hooks,
+      cgroups,
       vmlinux: vmlinuxObject,
       mapSlots,
       descriptorRegion: state.descriptorRegion,

@@ -12,6 +12,7 @@ import {
   STACK_BYTES,
 } from "../../src/interpreter/index.ts"
 import { encodeProgram, type Instruction } from "../../src/isa/index.ts"
+import { AREA, compileProgram, JitHost, JitMachine } from "../../src/jit/index.ts"
 import { createKernelMemory } from "../../src/kernel/memory/index.ts"
 import { addressOf, attr, bpf, close, progLoad, trialLoad } from "../support/linux.ts"
 import type { Vector } from "./vectors.ts"
@@ -69,6 +70,51 @@ export function interpreterEngine(): Engine {
         environment: null,
         arguments: [address, [mem.length, 0]],
       })
+      memory.destroyRegion(region)
+      memory.free(at)
+      if (fault !== null) return `${fault.kind} fault in slot ${fault.slot}: ${fault.message}`
+      return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
+    },
+  }
+}
+
+/** skep's compiler, alone: with a check of every access, or as for verified programs. */
+export function jitEngine(checked: boolean): Engine {
+  const memory = createKernelMemory({ initialBytes: 2 ** 20 })
+  const area = memory.allocate(AREA.BYTES)
+  const stackRegion = memory.createRegion(0, 0, 0)
+  const host = new JitHost<null>(memory, {
+    area,
+    stackRegion,
+    resolve: () => null,
+    interpret: () => {},
+  })
+  const machine = new JitMachine(host, memory.allocate(STACK_BYTES, STACK_BYTES))
+  const options = { area, stackTag: REGION_TAG | stackRegion, checked }
+  return {
+    name: checked ? "jit-checked" : "jit",
+    missing: null,
+    run({ name, program, mem }) {
+      const { executable, problem } = prepare<null>({
+        name,
+        program,
+        resolveCall: (kind, imm) =>
+          kind === "helper" && imm === 5 ? (m) => m.setResult64(m.low(1), m.high(1)) : null,
+      })
+      if (problem !== null) return `slot ${problem.slot}: ${problem.message}`
+      const compiled = compileProgram(executable, options)
+      if (!WebAssembly.validate(compiled.bytes)) return "the module is not valid"
+      const module = new WebAssembly.Module(compiled.bytes)
+      const jitProgram = host.link(executable, compiled, module, options)
+      const at = mem.length > 0 ? memory.allocate(mem.length) : 0
+      memory.write(at, mem)
+      const region = memory.createRegion(at, at + mem.length, REGION_READ | REGION_WRITE)
+      const address = [at, mem.length > 0 ? REGION_TAG | region : 0] as const
+      const { fault, low, high } = machine.run(jitProgram, {
+        environment: null,
+        arguments: [address, [mem.length, 0]],
+      })
+      host.unlink(jitProgram)
       memory.destroyRegion(region)
       memory.free(at)
       if (fault !== null) return `${fault.kind} fault in slot ${fault.slot}: ${fault.message}`

@@ -5,11 +5,13 @@
  */
 
 import { existsSync } from "node:fs"
-import { type Engine, interpreterEngine, linuxEngine, runAll } from "./engines.ts"
+import { type Engine, interpreterEngine, jitEngine, linuxEngine, runAll } from "./engines.ts"
 import { ownVectors, readVectors, sharedVectors } from "./vectors.ts"
 
 const engines: Record<string, () => Engine> = {
   interpreter: interpreterEngine,
+  jit: () => jitEngine(false),
+  "jit-checked": () => jitEngine(true),
   linux: linuxEngine,
 }
 

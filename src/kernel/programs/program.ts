@@ -3,6 +3,7 @@
  */
 
 import type { Executable } from "../../interpreter/index.ts"
+import type { JitFacts } from "../../jit/index.ts"
 import type { Environment } from "../environment.ts"
 import type { BpfMap } from "../maps/map.ts"
 import type { BtfObject } from "../objects/btf-object.ts"
@@ -26,6 +27,8 @@ export interface Program {
   readonly insns: Uint8Array
   readonly translated: Uint8Array
   readonly executable: Executable<Environment>
+  /** What the verifier found out; null or absent when none has accepted the program. */
+  readonly facts?: JitFacts | null
   readonly maps: readonly BpfMap[]
   readonly btf: BtfObject | null
   readonly funcInfo: Uint8Array

@@ -1,45 +1,30 @@
 /**
  * Runs programs: one machine for each CPU and each level of nesting, an {@link Environment} for
- * each run. This is the only place from which the engine is entered.
+ * each run. This is the only place from which the engines are entered.
  */
 
-import {
-  createInterpreter,
-  type Interpreter,
-  type Machine,
-  REGION_READ,
-  REGION_TAG,
-  REGION_WRITE,
-  STACK_BYTES,
-} from "../../interpreter/index.ts"
+import { REGION_TAG } from "../../interpreter/index.ts"
 import type { Environment, KernelState, RunInput, RunOutcome } from "../environment.ts"
-import type { KernelMemory } from "../memory/kernel-memory.ts"
+import { type EngineOptions, Engines } from "./engines.ts"
 import type { Program } from "./program.ts"
 
 /** Runs inside runs (redirects into devices with programs, timers, events in helpers). */
 const NESTING_MAX = 16
 
-export interface RunnerOptions {
-  readonly memory: KernelMemory
+export interface RunnerOptions extends EngineOptions {
   /** Instructions that one run may take. */
   readonly budget?: number
-  /** LD_ABS and LD_IND. */
-  readonly loadPacket: (
-    machine: Machine<Environment>,
-    offset: number,
-    size: number,
-  ) => number | null
 }
 
 export class Runner {
   private readonly options: RunnerOptions
-  /** By nesting level: each has a stack of its own. */
-  private readonly machines: Interpreter<Environment>[] = []
+  readonly engines: Engines
   private depth = 0
   private cpu = 0
 
   constructor(options: RunnerOptions) {
     this.options = options
+    this.engines = new Engines(options)
   }
 
   /** The CPU of the innermost run in progress; 0 outside of runs. */
@@ -52,7 +37,6 @@ export class Runner {
       program.recursionMisses++
       return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
     }
-    const machine = this.machineAt(this.depth)
     const environment: Environment = {
       kernel,
       program,
@@ -72,9 +56,9 @@ export class Runner {
     }
     const outerCpu = this.cpu
     this.cpu = environment.cpu
-    this.depth++
+    const depth = this.depth++
     try {
-      const { low, high, fault, steps } = machine.run(program.executable, {
+      const { low, high, fault, steps } = this.engines.run(kernel, program, depth, {
         environment,
         arguments: [[input.context, REGION_TAG | input.contextRegion]],
         budget: this.options.budget,
@@ -98,7 +82,6 @@ export class Runner {
     args: readonly (readonly [low: number, high: number])[],
   ): RunOutcome {
     if (this.depth >= NESTING_MAX) return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
-    const machine = this.machineAt(this.depth)
     const environment: Environment = {
       kernel,
       program,
@@ -116,9 +99,9 @@ export class Runner {
       lock: 0,
       returnValue: 0,
     }
-    this.depth++
+    const depth = this.depth++
     try {
-      const { low, high, fault, steps } = machine.run(program.executable, {
+      const { low, high, fault, steps } = this.engines.run(kernel, program, depth, {
         environment,
         arguments: args,
         entry,
@@ -128,25 +111,5 @@ export class Runner {
     } finally {
       this.depth--
     }
-  }
-
-  private machineAt(depth: number): Interpreter<Environment> {
-    const ready = this.machines[depth]
-    if (ready !== undefined) return ready
-    const { memory, loadPacket } = this.options
-    const stackAddress = memory.allocate(STACK_BYTES, 16)
-    if (stackAddress === 0) throw new RangeError("kernel memory is exhausted: no stack")
-    const stackRegion = memory.createRegion(
-      stackAddress,
-      stackAddress + STACK_BYTES,
-      REGION_READ | REGION_WRITE,
-    )
-    const machine = createInterpreter<Environment>(memory, {
-      stackAddress,
-      stackRegion,
-      loadPacket,
-    })
-    this.machines[depth] = machine
-    return machine
   }
 }

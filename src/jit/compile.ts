@@ -1,0 +1,190 @@
+/**
+ * The compiler: a decoded program in, one WebAssembly module out. The passes in order:
+ *
+ *   cfg          blocks of each function, in reverse post order
+ *   structure    dominators, loops, dispatch blocks where the graph is irreducible
+ *   liveness     the registers that each function reads at its start
+ *   values       what registers hold on all paths
+ *   function     instructions, with peepholes
+ *   module       types, imports, functions, exports
+ *
+ * Imports (from `e`): `memory`, `table`, helpers `h<n>`, and those of {@link HOST_IMPORTS}. Exports:
+ * `main(r1, frame) → r0` and `run(frame)`, which takes r1 from the area and leaves r0 there; for
+ * each function whose address is taken, `f<slot>(frame)` does the same with all arguments.
+ */
+
+import * as code from "../interpreter/code.ts"
+import { type Executable, FUNCTION_TAG } from "../interpreter/machine.ts"
+import { BPF_PSEUDO_KFUNC_CALL } from "../isa/index.ts"
+import { TAIL_CALL } from "./calls.ts"
+import { collectBlocks, END, findLeaders, functionStarts } from "./cfg.ts"
+import { emitFunction } from "./function.ts"
+import { AREA } from "./layout.ts"
+import { type LiveFunction, liveAtStart } from "./liveness.ts"
+import { functionBody, ModuleBuilder } from "./module.ts"
+import { I32, I64, op } from "./opcodes.ts"
+import { type CompiledModule, type CompileOptions, HOST_IMPORTS } from "./options.ts"
+import { type FunctionInfo, ProgramContext } from "./program.ts"
+import { type Structure, structureGraph } from "./structure.ts"
+import { findValues } from "./values.ts"
+import { Writer } from "./writer.ts"
+
+/** Slots of a function that is written into its callers, at most. */
+const INLINE_SLOTS_MAX = 32
+
+/** The analysed program, before any WebAssembly. */
+export function analyse(executable: Executable<never>, options: CompileOptions): ProgramContext {
+  const program = executable as code.Code<never>
+  const module = new ModuleBuilder({
+    shared: options.shared === true,
+    maximum: options.memoryPagesMax ?? 0,
+  })
+  const context = new ProgramContext(program, options, module)
+  const leaders = findLeaders(program)
+  const blockAt = new Int32Array(program.length + 1).fill(-1)
+  const starts = functionStarts(program)
+  const structures = starts.map((slot) =>
+    structureGraph(collectBlocks(program, slot, leaders, blockAt, context.facts)),
+  )
+  starts.forEach((slot, index) => {
+    context.bySlot.set(slot, index)
+  })
+  const graphs = structures.map(({ graph }) => graph)
+  const live = liveAtStart(
+    program,
+    graphs.map((graph): LiveFunction => ({ graph })),
+    context.bySlot,
+    (slot) => argumentCount(context, slot),
+  )
+  const taken = addressesTaken(program)
+  const values = findValues(program, graphs, context.bySlot, taken, {
+    contextFields: options.contextFields ?? [],
+  })
+  context.functions = starts.map((slot, index): FunctionInfo => {
+    const parameters =
+      index === 0 ? [1] : [1, 2, 3, 4, 5].filter((n) => (live[index] & (1 << n)) !== 0)
+    return {
+      index,
+      slot,
+      structure: structures[index],
+      values: values[index],
+      live: live[index],
+      parameters,
+      type: module.type([...parameters.map(() => I64), I32], [I64]),
+      inlined: index !== 0 && !taken.has(slot) && isSmall(program, structures[index]),
+      moduleIndex: -1,
+    }
+  })
+  return context
+}
+
+function argumentCount({ code: program, options }: ProgramContext, slot: number): number {
+  const at = slot * code.WORDS
+  const imm = program.words[at + code.WORD_IMM]
+  const isKfunc = program.words[at + code.WORD_SRC] >> 1 === BPF_PSEUDO_KFUNC_CALL
+  if (!isKfunc && imm === TAIL_CALL) return 5
+  return options.argumentCount?.(isKfunc ? "kfunc" : "helper", imm) ?? 5
+}
+
+/** First slots of functions whose address is somewhere a constant. */
+function addressesTaken({ constants }: code.Code<never>): Set<number> {
+  const taken = new Set<number>()
+  for (let index = 0; index < constants.length; index += 2)
+    if (constants[index + 1] === FUNCTION_TAG) taken.add(constants[index])
+  return taken
+}
+
+/** A leaf without loops, of a few instructions. */
+function isSmall({ words }: code.Code<never>, { graph, isLoop }: Structure): boolean {
+  let slots = 0
+  for (let block = 0; block < graph.count; block++) {
+    if (isLoop[block] === 1) return false
+    slots += graph.end[block] - graph.start[block] + 1
+    for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
+      const operation = words[slot * code.WORDS + code.WORD_OP]
+      if (operation === code.OP_CALL_LOCAL || operation === code.OP_CALL_REGISTER) return false
+      if (operation === 0x85 && words[slot * code.WORDS + code.WORD_IMM] === TAIL_CALL) return false
+    }
+  }
+  return slots <= INLINE_SLOTS_MAX
+}
+
+/**
+ * Compiles a program that {@link prepare} has made.
+ *
+ * @throws Error for what the compiler does not take; the interpreter takes everything.
+ */
+export function compileProgram<E>(
+  executable: Executable<E>,
+  options: CompileOptions,
+): CompiledModule {
+  const context = analyse(executable as Executable<never>, options)
+  const { module, functions } = context
+  declareImports(context)
+  let index = module.importCount
+  for (const info of functions) if (!info.inlined) info.moduleIndex = index++
+  for (const info of functions)
+    if (!info.inlined) module.function(info.type, emitFunction(context, info))
+  const taken = [...addressesTaken(context.code)].filter((slot) => context.bySlot.has(slot))
+  module.export("main", functions[0].moduleIndex)
+  module.export("run", module.function(module.type([I32], []), entry(context, functions[0])))
+  for (const slot of taken) {
+    const body = entry(context, context.functionAt(slot))
+    module.export(`f${slot}`, module.function(module.type([I32], []), body))
+  }
+  return {
+    bytes: module.build(),
+    imports: module.importNames,
+    entries: taken,
+    dispatches: functions.reduce((sum, { structure }) => sum + structure.dispatches, 0),
+  }
+}
+
+/** The imports that the instructions need: an import costs when the module is instantiated. */
+function declareImports(context: ProgramContext): void {
+  const { code: program, options, functions } = context
+  const names = new Set<string>()
+  if (options.checked) names.add(HOST_IMPORTS.check).add(HOST_IMPORTS.enter).add(HOST_IMPORTS.fault)
+  if ((options.contextFields ?? []).length > 0) names.add(HOST_IMPORTS.tag)
+  for (const { structure } of functions) {
+    if (structure.isLoop.includes(1)) names.add(HOST_IMPORTS.exhausted)
+    if (structure.graph.kind.includes(END.invalid)) names.add(HOST_IMPORTS.fault)
+  }
+  for (let slot = 0; slot < program.length; slot++) {
+    const at = slot * code.WORDS
+    const operation = program.words[at + code.WORD_OP]
+    const imm = program.words[at + code.WORD_IMM]
+    if (operation === code.OP_CALL_REGISTER) names.add(HOST_IMPORTS.callx)
+    else if (operation === 0x85) {
+      const isKfunc = program.words[at + code.WORD_SRC] >> 1 === BPF_PSEUDO_KFUNC_CALL
+      if (!isKfunc && imm === TAIL_CALL) names.add(HOST_IMPORTS.tail)
+      else context.helper(program.words[at + code.WORD_HELPER])
+      if (isKfunc) continue
+      if (options.inline?.loops?.(imm)) names.add(HOST_IMPORTS.exhausted)
+      options.inline?.declare?.(imm, (name, parameters, results) => {
+        context.module.import(name, parameters, results)
+      })
+    } else if (operation < 0x100 && (operation & 7) === 0 && operation !== 0x18)
+      names.add(HOST_IMPORTS.packet)
+    if (operation === 0x18) slot++
+  }
+  names.add(HOST_IMPORTS.probe)
+  for (const name of names) context.host(name)
+}
+
+/** (frame): arguments from the area, r0 to it. */
+function entry(context: ProgramContext, info: FunctionInfo): Uint8Array {
+  const writer = new Writer(64)
+  const { area } = context.options
+  writer.i32(0)
+  if (info.inlined) throw new Error("an inlined function has no entry")
+  for (const register of info.parameters) {
+    writer.i32(0)
+    writer.memory(op.i64_load, area + AREA.REGISTERS + 8 * register)
+  }
+  writer.get(0)
+  writer.call(info.moduleIndex)
+  writer.memory(op.i64_store, area + AREA.REGISTERS)
+  writer.byte(op.end)
+  return functionBody([], writer.finished())
+}

@@ -1,0 +1,555 @@
+/**
+ * Fourth pass: the instructions of one function as WebAssembly. r0 to r9 are i64 locals; r10 is
+ * not kept, because its frame's address is: an i32 local, the lowest byte of the frame, so that
+ * displacements from r10 become constant offsets.
+ *
+ * Invariants: between instructions the value stack is empty; every address that is stored or
+ * passed on has its region's tag; the fuel local is written back before anything that may run
+ * other code of the program, and read again after it.
+ */
+
+import { accessSize } from "../interpreter/access.ts"
+import * as code from "../interpreter/code.ts"
+import { MAX_BPF_STACK } from "../interpreter/prepare.ts"
+import { BPF_MAX_LOOPS } from "../interpreter/state.ts"
+import { emitAlu, emitCompare, emitExtendedAlu } from "./alu.ts"
+import { emitAtomic } from "./atomics.ts"
+import { emitCall } from "./calls.ts"
+import { END } from "./cfg.ts"
+import { AREA } from "./layout.ts"
+import { emitLoad, emitLoadAcquire, emitStore, emitStoreRelease } from "./memory.ts"
+import { functionBody } from "./module.ts"
+import { EMPTY_TYPE, I32, I64, op } from "./opcodes.ts"
+import { FAULT, HOST_IMPORTS } from "./options.ts"
+import { Peepholes } from "./peepholes.ts"
+import type { FunctionInfo, ProgramContext } from "./program.ts"
+import { type BlockEmitter, emitStructured, type Nesting } from "./structure.ts"
+import { constantAt, RegisterValues, STACK } from "./values.ts"
+import { Writer } from "./writer.ts"
+
+/** The WebAssembly function that is being written; functions that are inlined share it. */
+export class Body {
+  readonly writer: Writer = new Writer(1024)
+  readonly nesting: Nesting = { depth: 0 }
+  readonly locals: number[] = []
+  private readonly parameterCount: number
+  private readonly temporaries: Map<number, number> = new Map()
+  /** i32: instructions left to spend, in functions with loops; else -1. */
+  fuel = -1
+
+  constructor(parameterCount: number) {
+    this.parameterCount = parameterCount
+  }
+
+  /** A new local. */
+  local(type: number): number {
+    return this.parameterCount + this.locals.push(type) - 1
+  }
+
+  /** A local for the span of one instruction. */
+  temporary(type: number): number {
+    let local = this.temporaries.get(type)
+    if (local === undefined) {
+      local = this.local(type)
+      this.temporaries.set(type, local)
+    }
+    return local
+  }
+}
+
+/** Where an inlined function leaves its result, and where it goes on. */
+export interface InlineReturn {
+  readonly result: number
+  /** Depth of the block around the body. */
+  readonly depth: number
+}
+
+export class FunctionEmitter implements BlockEmitter {
+  readonly program: ProgramContext
+  readonly info: FunctionInfo
+  readonly shared: Body
+  readonly writer: Writer
+  readonly values: RegisterValues
+  /** Local of the frame's lowest byte. */
+  readonly frame: number
+  /** Locals of r0 to r9. */
+  readonly registers: Int32Array
+  private readonly inlineReturn: InlineReturn | null
+  private readonly peepholes: Peepholes
+  /** The instruction that is being written, and the first one of its block. */
+  private slot = 0
+  private blockStart = 0
+  private label = -1
+  private rounds = -1
+
+  constructor(
+    program: ProgramContext,
+    info: FunctionInfo,
+    body: Body,
+    registers: Int32Array,
+    frame: number,
+    inlineReturn: InlineReturn | null,
+  ) {
+    this.program = program
+    this.info = info
+    this.shared = body
+    this.writer = body.writer
+    this.registers = registers
+    this.frame = frame
+    this.inlineReturn = inlineReturn
+    this.values = new RegisterValues(program.code, {
+      contextFields: program.options.contextFields ?? [],
+    })
+    this.peepholes = new Peepholes(this)
+  }
+
+  /** The same for a function that is written in place. */
+  inlined(
+    callee: FunctionInfo,
+    registers: Int32Array,
+    frame: number,
+    inlineReturn: InlineReturn,
+  ): FunctionEmitter {
+    const { program, shared } = this
+    return new FunctionEmitter(program, callee, shared, registers, frame, inlineReturn)
+  }
+
+  /** Writes the prologue and all blocks. */
+  emit(): void {
+    const { writer, program, info } = this
+    if (program.options.checked) this.clearFrame()
+    if (info.structure.graph.kind.includes(END.mayGoto)) {
+      this.rounds = this.shared.local(I32)
+      writer.i32(BPF_MAX_LOOPS)
+      writer.set(this.rounds)
+    }
+    emitStructured(writer, info.structure, this, this.shared.nesting)
+  }
+
+  private clearFrame(): void {
+    const { writer, program, info } = this
+    writer.get(this.frame)
+    writer.call(program.host(HOST_IMPORTS.enter))
+    const bytes = program.code.words[info.slot * code.WORDS + code.WORD_FRAME]
+    if (bytes <= 0) return
+    writer.get(this.frame)
+    writer.i32(MAX_BPF_STACK - bytes)
+    writer.byte(op.i32_add)
+    writer.i32(0)
+    writer.i32(bytes)
+    writer.byte(op.bulk)
+    writer.u32(11)
+    writer.byte(0)
+  }
+
+  // ---- operands ---------------------------------------------------------------------------------
+
+  local(type: number): number {
+    return this.shared.local(type)
+  }
+
+  temporary(type: number): number {
+    return this.shared.temporary(type)
+  }
+
+  /** Leaves the register as an i64. */
+  get(register: number): void {
+    const { writer } = this
+    if (register < 10) {
+      writer.get(this.registers[register])
+      return
+    }
+    writer.get(this.frame)
+    writer.i32(MAX_BPF_STACK)
+    writer.byte(op.i32_add)
+    writer.byte(op.i64_extend_i32_u)
+    writer.i64(0, this.program.options.stackTag)
+    writer.byte(op.i64_or)
+  }
+
+  /** Leaves the low half of the register as an i32. */
+  getLow(register: number): void {
+    const { writer } = this
+    if (register < 10) {
+      writer.get(this.registers[register])
+      writer.byte(op.i32_wrap_i64)
+    } else {
+      writer.get(this.frame)
+      writer.i32(MAX_BPF_STACK)
+      writer.byte(op.i32_add)
+    }
+  }
+
+  /** Leaves the high half of the register as an i32. */
+  getHigh(register: number): void {
+    const { writer } = this
+    if (register === 10) {
+      writer.i32(this.program.options.stackTag)
+      return
+    }
+    writer.get(this.registers[register])
+    writer.i64(32)
+    writer.byte(op.i64_shr_u)
+    writer.byte(op.i32_wrap_i64)
+  }
+
+  set(register: number): void {
+    this.writer.set(this.registers[register])
+  }
+
+  constantOf(operand: number): readonly [low: number, high: number] {
+    return constantAt(this.program.code, operand)
+  }
+
+  /** Leaves an operand (a register, or a constant) with 64 or 32 bits. */
+  operand(operand: number, wide: boolean): void {
+    if (operand < code.REGISTER_WORDS) {
+      if (wide) this.get(operand >> 1)
+      else this.getLow(operand >> 1)
+      return
+    }
+    const [low, high] = this.constantOf(operand)
+    if (wide) this.writer.i64(low, high)
+    else this.writer.i32(low)
+  }
+
+  /** The place in this frame that register + displacement is, from its lowest byte, or -1. */
+  stackPlace(register: number, displacement: number, size: number): number {
+    if (this.values.kind[register] !== STACK) return -1
+    const place = MAX_BPF_STACK + this.values.payload[register] + displacement
+    return place >= 0 && place + size <= MAX_BPF_STACK ? place : -1
+  }
+
+  /** Leaves the first four bytes of the key that a register points to. */
+  loadKey32(register: number): void {
+    const { writer } = this
+    const place = this.stackPlace(register, 0, 4)
+    if (place >= 0) {
+      writer.get(this.frame)
+      writer.memory(op.i32_load, place)
+    } else {
+      this.getLow(register)
+      writer.memory(op.i32_load, 0)
+    }
+  }
+
+  /** Those bytes, when they were stored as a constant in this block: the latest such store counts. */
+  constantKey(register: number): number | null {
+    const fact = this.program.facts?.calls?.get(this.slot)?.key
+    if (fact !== undefined) return fact
+    const place = this.stackPlace(register, 0, 4)
+    return place < 0 ? null : this.storedConstant(place)
+  }
+
+  /** The 32 bits that the instructions of this block before the current one left in a stack place. */
+  private storedConstant(place: number): number | null {
+    const { words } = this.program.code
+    for (let slot = this.slot - 1; slot >= this.blockStart; slot--) {
+      const at = slot * code.WORDS
+      const operation = words[at + code.WORD_OP]
+      if (operation > 0xff || operation === 0x85) {
+        if (operation === code.OP_INVALID || isQuiet(operation)) continue
+        return null
+      }
+      if ((operation & 7) !== 3) continue
+      // Only stores through r10 itself are understood; any other may go anywhere.
+      if (words[at + code.WORD_DST] !== 20) return null
+      const size = accessSize(words[at + code.WORD_WIRE])
+      const start = MAX_BPF_STACK + words[at + code.WORD_OFF]
+      if (start >= place + 4 || start + size <= place) continue
+      const source = words[at + code.WORD_SRC]
+      if (start !== place || size < 4 || source < code.REGISTER_WORDS) return null
+      return this.constantOf(source)[0]
+    }
+    return null
+  }
+
+  // ---- words of the area --------------------------------------------------------------------------
+
+  /** Writes the fuel back, before a call. */
+  spillFuel(): void {
+    if (this.shared.fuel < 0) return
+    this.writer.i32(0)
+    this.writer.get(this.shared.fuel)
+    this.writer.memory(op.i32_store, this.program.options.area + AREA.FUEL)
+  }
+
+  reloadFuel(): void {
+    if (this.shared.fuel < 0) return
+    this.writer.i32(0)
+    this.writer.memory(op.i32_load, this.program.options.area + AREA.FUEL)
+    this.writer.set(this.shared.fuel)
+  }
+
+  /** Writes r1 up to r`count` to the area. */
+  storeArguments(count: number): void {
+    for (let register = 1; register <= count; register++) {
+      this.writer.i32(0)
+      this.get(register)
+      this.writer.memory(op.i64_store, this.program.options.area + AREA.REGISTERS + 8 * register)
+    }
+  }
+
+  /** r0 = what was called has left in the area. */
+  loadResult(): void {
+    this.writer.i32(0)
+    this.writer.memory(op.i64_load, this.program.options.area + AREA.REGISTERS)
+    this.set(0)
+  }
+
+  // ---- blocks ---------------------------------------------------------------------------------------
+
+  loop(block: number): void {
+    const { writer, shared } = this
+    writer.get(shared.fuel)
+    writer.i32(this.loopCost(block))
+    writer.byte(op.i32_sub)
+    writer.tee(shared.fuel)
+    writer.i32(0)
+    writer.byte(op.i32_lt_s)
+    writer.open(op.if, EMPTY_TYPE)
+    writer.i32(this.info.structure.graph.start[block])
+    writer.call(this.program.host(HOST_IMPORTS.exhausted))
+    writer.byte(op.unreachable)
+    writer.byte(op.end)
+  }
+
+  /** Instructions of one round, about: the distance that the longest edge back spans. */
+  private loopCost(header: number): number {
+    const { graph, dominators } = this.info.structure
+    const { first, list } = dominators.predecessors
+    let cost = 1
+    for (let at = first[header]; at < first[header + 1]; at++)
+      if (list[at] >= header) cost = Math.max(cost, graph.end[list[at]] + 1 - graph.start[header])
+    return cost
+  }
+
+  body(block: number): void {
+    const { graph } = this.info.structure
+    this.values.load(this.info.values, block)
+    this.blockStart = graph.start[block]
+    this.peepholes.startBlock(graph.start[block], graph.end[block])
+    const { words } = this.program.code
+    for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
+      const operation = words[slot * code.WORDS + code.WORD_OP]
+      this.slot = slot
+      if (!this.peepholes.take(slot)) this.instruction(slot)
+      this.values.step(slot)
+      if (operation === 0x18) slot++
+    }
+  }
+
+  condition(block: number): void {
+    const { graph } = this.info.structure
+    const { words } = this.program.code
+    const at = graph.end[block] * code.WORDS
+    if (graph.kind[block] === END.mayGoto) {
+      this.mayGoto()
+      return
+    }
+    if (this.peepholes.takeCondition(graph.end[block])) return
+    emitCompare(
+      this,
+      words[at + code.WORD_OP],
+      words[at + code.WORD_DST] >> 1,
+      words[at + code.WORD_SRC],
+    )
+  }
+
+  /** Taken when no rounds are left; else one fewer is. */
+  private mayGoto(): void {
+    const { writer, rounds } = this
+    writer.get(rounds)
+    writer.byte(op.i32_eqz)
+    writer.get(rounds)
+    writer.get(rounds)
+    writer.byte(op.i32_eqz)
+    writer.byte(op.i32_eqz)
+    writer.byte(op.i32_sub)
+    writer.set(rounds)
+  }
+
+  exit(_block: number): void {
+    this.leave()
+  }
+
+  /** Returns r0. */
+  leave(): void {
+    const { writer, inlineReturn } = this
+    if (inlineReturn === null) {
+      this.spillFuel()
+      this.get(0)
+      writer.byte(op.return)
+      return
+    }
+    this.get(0)
+    writer.set(inlineReturn.result)
+    writer.branch(op.br, this.shared.nesting.depth - 1 - inlineReturn.depth)
+  }
+
+  invalid(block: number): void {
+    this.fault(this.info.structure.graph.end[block], FAULT.end)
+  }
+
+  fault(slot: number, kind: number): void {
+    this.writer.i32(slot)
+    this.writer.i32(kind)
+    this.writer.call(this.program.host(HOST_IMPORTS.fault))
+    this.writer.byte(op.unreachable)
+  }
+
+  labelLocal(): number {
+    if (this.label < 0) this.label = this.local(I32)
+    return this.label
+  }
+
+  // ---- instructions -----------------------------------------------------------------------------------
+
+  instruction(slot: number): void {
+    const { words } = this.program.code
+    const at = slot * code.WORDS
+    const operation = words[at + code.WORD_OP]
+    const d = words[at + code.WORD_DST] >> 1
+    const s = words[at + code.WORD_SRC]
+    switch (operation) {
+      case 0x18:
+        this.operand(s, true)
+        this.set(d)
+        return
+      case 0x85:
+      case code.OP_CALL_LOCAL:
+      case code.OP_CALL_REGISTER:
+        emitCall(this, slot)
+        return
+      case code.OP_ATOMIC32:
+      case code.OP_ATOMIC64:
+        emitAtomic(this, slot)
+        return
+      case code.OP_LOAD_ACQUIRE:
+        emitLoadAcquire(this, slot)
+        return
+      case code.OP_STORE_RELEASE:
+        emitStoreRelease(this, slot)
+        return
+      case code.OP_CAST_ADDRESS:
+        this.castAddress(d, s >> 1)
+        return
+    }
+    if (operation > 0xff) {
+      if (!emitExtendedAlu(this, operation, d, s))
+        throw new Error(`operation 0x${operation.toString(16)} in slot ${slot}`)
+      return
+    }
+    switch (operation & 7) {
+      case 0:
+        this.loadPacket(slot)
+        return
+      case 1:
+        emitLoad(this, slot)
+        return
+      case 4:
+      case 7:
+        emitAlu(this, operation, d, s)
+        return
+      default:
+        emitStore(this, slot)
+    }
+  }
+
+  /** Restores the arena's tag, which 32-bit arithmetic has dropped; NULL stays NULL. */
+  private castAddress(d: number, s: number): void {
+    const { writer } = this
+    this.getLow(s)
+    writer.byte(op.i64_extend_i32_u)
+    writer.i64(0, this.program.code.arenaTag)
+    writer.i64(0)
+    this.getLow(s)
+    writer.byte(op.select)
+    writer.byte(op.i64_or)
+    this.set(d)
+  }
+
+  /** LD_ABS and LD_IND: outside of the packet, the function returns 0. */
+  private loadPacket(slot: number): void {
+    const { writer, program } = this
+    const { words } = program.code
+    const at = slot * code.WORDS
+    const operation = words[at + code.WORD_OP]
+    const size = (operation & 0x18) === 0 ? 4 : (operation & 0x18) === 8 ? 2 : 1
+    this.spillFuel()
+    if ((operation & 0xe0) === 0x40) this.operand(words[at + code.WORD_SRC], false)
+    else writer.i32(0)
+    writer.i32(words[at + code.WORD_IMM])
+    writer.byte(op.i32_add)
+    writer.i32(size)
+    writer.i32(slot)
+    writer.get(this.frame)
+    writer.call(program.host(HOST_IMPORTS.packet))
+    writer.open(op.if, EMPTY_TYPE)
+    this.shared.nesting.depth++
+    writer.i64(0)
+    this.set(0)
+    this.leave()
+    writer.byte(op.end)
+    this.shared.nesting.depth--
+    this.reloadFuel()
+    this.loadResult()
+  }
+}
+
+/** Operations above 0xff that neither call nor write memory. */
+function isQuiet(operation: number): boolean {
+  return operation >= code.OP_MOVSX8_32 && operation <= code.OP_SMOD64
+}
+
+/** The body of a function of its own: locals and instructions. */
+export function emitFunction(program: ProgramContext, info: FunctionInfo): Uint8Array {
+  const { parameters } = info
+  const body = new Body(parameters.length + 1)
+  const registers = new Int32Array(10)
+  for (let register = 0; register < 10; register++) {
+    const parameter = parameters.indexOf(register)
+    registers[register] = parameter >= 0 ? parameter : body.local(I64)
+  }
+  const emitter = new FunctionEmitter(program, info, body, registers, parameters.length, null)
+  if (needsFuel(program, info)) {
+    body.fuel = body.local(I32)
+    emitter.reloadFuel()
+  }
+  if (info.slot === 0) {
+    // What a main function reads beside r1, which only programs without a verifier do.
+    for (let register = 2; register <= 5; register++) {
+      if ((info.live & (1 << register)) === 0) continue
+      body.writer.i32(0)
+      body.writer.memory(op.i64_load, program.options.area + AREA.REGISTERS + 8 * register)
+      body.writer.set(registers[register])
+    }
+  }
+  emitter.emit()
+  body.writer.byte(op.unreachable)
+  body.writer.byte(op.end)
+  return functionBody(body.locals, body.writer.finished())
+}
+
+/** Whether the function has loops, its own or those of functions and helpers inlined into it. */
+function needsFuel(program: ProgramContext, info: FunctionInfo): boolean {
+  if (info.structure.isLoop.includes(1)) return true
+  const { words } = program.code
+  const { graph } = info.structure
+  for (let block = 0; block < graph.count; block++)
+    for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
+      const operation = words[slot * code.WORDS + code.WORD_OP]
+      if (
+        operation === 0x85 &&
+        program.options.inline?.loops?.(words[slot * code.WORDS + code.WORD_IMM])
+      )
+        return true
+      if (operation === code.OP_CALL_LOCAL) {
+        const callee = program.functionAt(
+          words[slot * code.WORDS + code.WORD_OFF] >> code.WORDS_SHIFT,
+        )
+        if (callee.inlined && callee.structure.isLoop.includes(1)) return true
+      }
+    }
+  return false
+}

@@ -1,0 +1,326 @@
+/**
+ * The engines of a kernel, and which of them runs a program: the interpreter, or the compiler to
+ * WebAssembly. `auto` interprets first and compiles in the background what runs often; programs
+ * that no verifier has accepted stay interpreted then, because compiled code with checks is no
+ * faster.
+ *
+ * Where the host forbids compilation, everything is interpreted, and `notice` says so once.
+ */
+
+import {
+  createInterpreter,
+  type Executable,
+  type Interpreter,
+  type Machine,
+  REGION_READ,
+  REGION_TAG,
+  REGION_WRITE,
+  type Run,
+  type RunResult,
+  STACK_BYTES,
+} from "../../interpreter/index.ts"
+import {
+  AREA,
+  type CompileOptions,
+  compileProgram,
+  JitHost,
+  JitMachine,
+  type JitProgram,
+} from "../../jit/index.ts"
+import { BPF_PROG_TYPE, HELPERS } from "../../spec/index.ts"
+import { SKB, XDP_MD } from "../contexts/index.ts"
+import type { Environment, KernelState } from "../environment.ts"
+import { mapEngines } from "../maps/engines.ts"
+import type { KernelMemory } from "../memory/kernel-memory.ts"
+import { inlineHelpers } from "./jit-helpers.ts"
+import type { Program } from "./program.ts"
+
+export type EngineName = "interpreter" | "jit" | "auto"
+
+export interface EngineOptions {
+  readonly memory: KernelMemory
+  /** "auto" by default. */
+  readonly engine?: EngineName
+  /**
+   * Compiled code makes no memory checks, even in programs that no verifier has accepted: for
+   * programs that you trust.
+   */
+  readonly trusted?: boolean
+  /** Told in one sentence why a program, or everything, is interpreted though it was to be compiled. */
+  readonly notice?: (text: string) => void
+  /** LD_ABS and LD_IND. */
+  readonly loadPacket: (
+    machine: Machine<Environment>,
+    offset: number,
+    size: number,
+  ) => number | null
+}
+
+/** The engine that the environment variable SKEP_ENGINE names: for running tests on each. */
+export function engineOfProcess(): EngineName | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  const name = process?.env?.SKEP_ENGINE
+  return name === "interpreter" || name === "jit" || name === "auto" ? name : undefined
+}
+
+/** Runs, and instructions, after which `auto` compiles a program. */
+const HOT_RUNS = 50
+const HOT_STEPS = 20_000
+/** Slots up to which a program is compiled at once; larger ones in the background. */
+const SYNCHRONOUS_SLOTS_MAX = 512
+
+/** What is known of a program's compiled form. */
+interface Tier {
+  readonly program: Program
+  runs: number
+  steps: number
+  compiled: JitProgram<Environment> | null
+  state: "cold" | "compiling" | "ready" | "refused"
+}
+
+export class Engines {
+  private readonly options: EngineOptions
+  private readonly interpreters: Interpreter<Environment>[] = []
+  private readonly machines: JitMachine<Environment>[] = []
+  private readonly tiers: WeakMap<Executable<Environment>, Tier> = new WeakMap()
+  private host: JitHost<Environment> | null = null
+  private kernel: KernelState | null = null
+  private forbidden = false
+
+  constructor(options: EngineOptions) {
+    this.options = options
+  }
+
+  /** Runs a program on the machine of a nesting level. */
+  run(
+    kernel: KernelState,
+    program: Program,
+    depth: number,
+    run: Run<Environment>,
+  ): RunResult<Environment> {
+    this.kernel = kernel
+    const { engine = "auto" } = this.options
+    if (engine === "interpreter" || this.forbidden)
+      return this.interpreterAt(depth).run(program.executable, run)
+    const tier = this.tierOf(program)
+    if (tier.state === "cold" && (engine === "jit" || isHot(tier, this.mayBeUnchecked(program))))
+      this.compile(tier, engine === "jit" || program.executable.length <= SYNCHRONOUS_SLOTS_MAX)
+    if (tier.compiled !== null) return this.runCompiled(kernel, tier.compiled, depth, run)
+    const result = this.interpreterAt(depth).run(program.executable, run)
+    tier.runs++
+    tier.steps += result.steps
+    return result
+  }
+
+  /** The number of the CPU is where map engines and compiled code look for it, while it runs. */
+  private runCompiled(
+    kernel: KernelState,
+    program: JitProgram<Environment>,
+    depth: number,
+    run: Run<Environment>,
+  ): RunResult<Environment> {
+    const { memory } = kernel
+    const word = this.cpuWord() >> 2
+    const outer = memory.i32[word]
+    memory.i32[word] = run.environment.cpu
+    try {
+      return this.machineAt(depth).run(program, run)
+    } finally {
+      memory.i32[word] = outer
+    }
+  }
+
+  /** Compiles a program now; null when it stays interpreted. */
+  compiled(kernel: KernelState, program: Program): JitProgram<Environment> | null {
+    this.kernel = kernel
+    const tier = this.tierOf(program)
+    if (tier.state !== "ready" && tier.state !== "refused") this.compile(tier, true)
+    return tier.compiled
+  }
+
+  private mayBeUnchecked(program: Program): boolean {
+    return this.options.trusted === true || program.facts != null
+  }
+
+  private tierOf(program: Program): Tier {
+    let tier = this.tiers.get(program.executable)
+    if (tier === undefined) {
+      tier = { program, runs: 0, steps: 0, compiled: null, state: "cold" }
+      this.tiers.set(program.executable, tier)
+    }
+    return tier
+  }
+
+  private cpuWord(): number {
+    return mapEngines(this.options.memory).cpuWord
+  }
+
+  private compile(tier: Tier, now: boolean): void {
+    const { program } = tier
+    tier.state = "compiling"
+    try {
+      const options = this.compileOptions(program)
+      const compiled = compileProgram(program.executable, options)
+      const finish = (module: WebAssembly.Module): void => {
+        tier.compiled = this.hostOf().link(program.executable, compiled, module, options)
+        tier.state = "ready"
+      }
+      const source = compiled.bytes as BufferSource
+      if (now) finish(new WebAssembly.Module(source))
+      else WebAssembly.compile(source).then(finish, (error: unknown) => this.refuse(tier, error))
+    } catch (error) {
+      this.refuse(tier, error)
+    }
+  }
+
+  private refuse(tier: Tier, error: unknown): void {
+    tier.state = "refused"
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!this.forbidden && !canCompile()) {
+      this.forbidden = true
+      this.options.notice?.(`programs are interpreted: WebAssembly cannot be compiled (${reason})`)
+      return
+    }
+    this.options.notice?.(`program ${tier.program.name} is interpreted: ${reason}`)
+  }
+
+  private compileOptions(program: Program): CompileOptions {
+    const kernel = this.kernel as KernelState
+    const checked = !this.mayBeUnchecked(program)
+    const { area, stackRegion } = this.hostOf().place
+    return {
+      area,
+      stackTag: REGION_TAG | stackRegion,
+      checked,
+      contextFields: contextFields(program.type),
+      probeTag: REGION_TAG | kernel.kernelRegion,
+      probes: PROBING.includes(program.type),
+      argumentCount,
+      facts: program.facts ?? null,
+      inline: checked
+        ? null
+        : inlineHelpers(
+            {
+              engines: mapEngines(this.options.memory),
+              descriptorRegion: kernel.descriptorRegion,
+              mapAt: (address) => kernel.mapAt(address),
+            },
+            program.maps,
+          ),
+    }
+  }
+
+  private hostOf(): JitHost<Environment> {
+    if (this.host !== null) return this.host
+    const { memory, loadPacket } = this.options
+    const area = memory.allocate(AREA.BYTES)
+    if (area === 0) throw new RangeError("kernel memory is exhausted: no place for the compiler")
+    this.host = new JitHost<Environment>(memory, {
+      area,
+      stackRegion: memory.createRegion(0, 0, REGION_READ | REGION_WRITE),
+      loadPacket,
+      resolve: (executable) => this.resolve(executable),
+      interpret: (executable, machine) => this.interpret(executable, machine),
+    })
+    return this.host
+  }
+
+  /** The compiled form of what is tail-called: programs of one kernel, so the map's program. */
+  private resolve(executable: Executable<Environment>): JitProgram<Environment> | null {
+    const known = this.tiers.get(executable)
+    if (known !== undefined)
+      return known.compiled ?? this.compiled(this.kernel as KernelState, known.program)
+    const program = this.host?.current?.environment.program
+    if (program === undefined || program.executable !== executable) return null
+    return this.compiled(this.kernel as KernelState, program)
+  }
+
+  private interpret(executable: Executable<Environment>, machine: JitMachine<Environment>): void {
+    const depth = this.machines.indexOf(machine)
+    const result = this.interpreterAt(depth).run(executable, {
+      environment: machine.environment,
+      arguments: [[machine.low(1), machine.high(1)]],
+    })
+    machine.fault = result.fault
+    machine.setResult64(result.low, result.high)
+  }
+
+  private machineAt(depth: number): JitMachine<Environment> {
+    let machine = this.machines[depth]
+    if (machine === undefined) {
+      const stack = this.options.memory.allocate(STACK_BYTES, STACK_BYTES)
+      if (stack === 0) throw new RangeError("kernel memory is exhausted: no stack")
+      machine = new JitMachine(this.hostOf(), stack)
+      this.machines[depth] = machine
+    }
+    return machine
+  }
+
+  private interpreterAt(depth: number): Interpreter<Environment> {
+    const ready = this.interpreters[depth]
+    if (ready !== undefined) return ready
+    const { memory, loadPacket } = this.options
+    const stackAddress = memory.allocate(STACK_BYTES, 16)
+    if (stackAddress === 0) throw new RangeError("kernel memory is exhausted: no stack")
+    const stackRegion = memory.createRegion(
+      stackAddress,
+      stackAddress + STACK_BYTES,
+      REGION_READ | REGION_WRITE,
+    )
+    const place = { stackAddress, stackRegion, loadPacket }
+    const machine = createInterpreter<Environment>(memory, place)
+    this.interpreters[depth] = machine
+    return machine
+  }
+}
+
+/** Registers that a helper reads: all five when it is variadic. */
+function argumentCount(kind: "helper" | "kfunc", imm: number): number {
+  const helper = kind === "helper" ? HELPERS[imm] : undefined
+  return helper === undefined || helper.prototype.includes("...") ? 5 : helper.parameters.length
+}
+
+function isHot(tier: Tier, unchecked: boolean): boolean {
+  return unchecked && (tier.runs >= HOT_RUNS || tier.steps >= HOT_STEPS)
+}
+
+const EMPTY_MODULE: Uint8Array = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+
+/** Whether the host lets us compile anything at all. */
+function canCompile(): boolean {
+  try {
+    new WebAssembly.Module(EMPTY_MODULE as BufferSource)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const T = BPF_PROG_TYPE
+const SKB_TYPES: readonly number[] = [
+  T.BPF_PROG_TYPE_SOCKET_FILTER,
+  T.BPF_PROG_TYPE_SCHED_CLS,
+  T.BPF_PROG_TYPE_SCHED_ACT,
+  T.BPF_PROG_TYPE_CGROUP_SKB,
+  T.BPF_PROG_TYPE_LWT_IN,
+  T.BPF_PROG_TYPE_LWT_OUT,
+  T.BPF_PROG_TYPE_LWT_XMIT,
+  T.BPF_PROG_TYPE_LWT_SEG6LOCAL,
+  T.BPF_PROG_TYPE_FLOW_DISSECTOR,
+  T.BPF_PROG_TYPE_SK_SKB,
+]
+/** Types whose programs read kernel objects through pointers that may be wrong. */
+const PROBING: readonly number[] = [
+  T.BPF_PROG_TYPE_TRACING,
+  T.BPF_PROG_TYPE_LSM,
+  T.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  T.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+  T.BPF_PROG_TYPE_STRUCT_OPS,
+  T.BPF_PROG_TYPE_EXT,
+]
+
+/** Offsets of the 32-bit context fields that hold packet addresses. */
+function contextFields(type: number): readonly number[] {
+  if (type === T.BPF_PROG_TYPE_XDP) return [XDP_MD.data, XDP_MD.data_end, XDP_MD.data_meta]
+  return SKB_TYPES.includes(type) ? [SKB.data, SKB.data_end, SKB.data_meta] : []
+}
