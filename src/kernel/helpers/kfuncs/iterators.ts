@@ -3,7 +3,6 @@
  * bpf_iter_num_new, kernel/bpf/helpers.c).
  */
 
-import { REGION_TAG } from "../../../interpreter/index.ts"
 import { ERRNO } from "../../../spec/index.ts"
 import { answersInt, type Helper, type HelperMachine, type KfuncTable } from "../support.ts"
 
@@ -54,12 +53,6 @@ function destroy(machine: HelperMachine): number | undefined {
 /** Nothing runs beside a program, so these sections cost and protect nothing. */
 const nothing: Helper = (machine) => machine.setResult(0)
 
-/** void *bpf_cast_to_kern_ctx(ctx) */
-const sameContext: Helper = (machine) => {
-  const { context, contextRegion } = machine.environment
-  machine.setResult64(context, REGION_TAG | contextRegion)
-}
-
 export const iteratorKfuncs: KfuncTable = {
   bpf_iter_num_new: answersInt(create),
   bpf_iter_num_next: next,
@@ -68,5 +61,4 @@ export const iteratorKfuncs: KfuncTable = {
   bpf_rcu_read_unlock: nothing,
   bpf_preempt_disable: nothing,
   bpf_preempt_enable: nothing,
-  bpf_cast_to_kern_ctx: sameContext,
 }
