@@ -103,7 +103,7 @@ export function constantLow(d: Domain, reg: number): number {
 export function constantHigh(d: Domain, reg: number): number {
   return d.i32[(reg + REG_VALUE + 4) >> 2]
 }
-export function valueOf(d: Domain, reg: number): bigint {
+export function varOffValueOf(d: Domain, reg: number): bigint {
   return d.u64[(reg + REG_VALUE) >> 3]
 }
 export function maskOf(d: Domain, reg: number): bigint {

@@ -1,0 +1,131 @@
+/**
+ * The verifier's entry: from a program and its surroundings to a verdict.
+ *
+ * Source: linux v6.18 Documentation/bpf/verifier.rst for what is checked and in which order.
+ */
+
+import { validateProgram } from "../isa/index.ts"
+import { BPF_COMPLEXITY_LIMIT_INSNS, ERRNO } from "../spec/index.ts"
+import { createDomain, type Domain } from "./domain/domain.ts"
+import { Explorer, type Statistics } from "./explore/explorer.ts"
+import { exploreSubprogram } from "./explore/run.ts"
+import type { VerifierInput } from "./input.ts"
+import { Log } from "./log/log.ts"
+import { Code } from "./program/code.ts"
+import { computeComponents } from "./program/components.ts"
+import { analyseFlow, spreadEffects } from "./program/flow.ts"
+import { computeLiveRegisters } from "./program/live-registers.ts"
+import { resolveMaps } from "./program/resolve-maps.ts"
+import { checkStackDepth } from "./program/stack-depth.ts"
+import { findSubprograms } from "./program/subprograms.ts"
+import { Rejection } from "./rejection.ts"
+import { summarizeCall } from "./rules/calls/summary.ts"
+
+/** What came out of a verification. */
+export interface Verdict {
+  /** Null: the program may run. */
+  readonly rejection: Rejection | null
+  /** In the kernel's format, at the level asked for. */
+  readonly log: string
+  readonly statistics: Statistics
+  /** Milliseconds, wall clock. */
+  readonly milliseconds: number
+  /** Most bytes that states took at a time. */
+  readonly stateBytes: number
+  /** Bytes of stack by subprogram. */
+  readonly stackDepths: readonly number[]
+  /** Bit 32 (SEEN) of each instruction that can be reached. */
+  readonly marks: Uint8Array
+}
+
+const LOG_LIMIT = 16 * 2 ** 20
+
+let sharedDomain: Domain | null = null
+
+/** Verifies a program. Never throws for what the program is; RangeError when memory is exhausted. */
+export function verify(input: VerifierInput): Verdict {
+  const started = performance.now()
+  const domain = (sharedDomain ??= createDomain())
+  domain.reset()
+  const log = new Log(input.logLevel, input.logLimit ?? LOG_LIMIT)
+  const code = new Code(input.insns)
+  const x = new Explorer(input, code, domain, log)
+  let rejection: Rejection | null = null
+  try {
+    check(x)
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error
+    rejection = error
+  }
+  const milliseconds = performance.now() - started
+  if (input.logLevel !== 0) log.write(statisticsText(x, milliseconds))
+  return {
+    rejection,
+    log: log.text(),
+    statistics: x.statistics,
+    milliseconds,
+    stateBytes: domain.peak,
+    stackDepths: code.subprograms.map(({ stackDepth }) => stackDepth),
+    marks: code.marks,
+  }
+}
+
+function check(x: Explorer): void {
+  const { code, input } = x
+  const problem = validateProgram(code.bytes)
+  if (problem !== null) {
+    x.insn = problem.slot
+    x.reject(ERRNO.EINVAL, problem.message, { rule: "encoding" })
+  }
+  findSubprograms(code, input)
+  resolveMaps(x)
+  const effects = (insn: number) => summarizeCall(x, insn)
+  analyseFlow(code, {
+    effects,
+    allowLoops: x.bpfCapable,
+    verbose: (text) => x.verbose(text),
+    line: (insn) => x.printLine(insn),
+  })
+  spreadEffects(code, effects)
+  computeComponents(code)
+  computeLiveRegisters(code, effects)
+  exploreAll(x)
+  checkStackDepth(x)
+}
+
+function exploreAll(x: Explorer): void {
+  const { code, log } = x
+  exploreMain(x)
+  // Global functions are checked on their own, once something that is checked calls them.
+  for (let changed = true; changed; ) {
+    changed = false
+    code.subprograms.forEach((subprogram, index) => {
+      if (index === 0 || subprogram.linkage !== "global" || x.verified.has(index)) return
+      if (!subprogram.called && !subprogram.isExceptionCallback) return
+      changed = true
+      x.verified.add(index)
+      if (x.logging) log.write(`Validating ${subprogram.name}() func#${index}...\n`)
+      exploreSubprogram(x, index)
+      if (!x.loggingAll) log.reset(0)
+      if (x.logging)
+        log.write(
+          `Func#${index} ('${subprogram.name}') is safe for any args that match its prototype\n`,
+        )
+    })
+  }
+}
+
+function exploreMain(x: Explorer): void {
+  exploreSubprogram(x, 0)
+  if (!x.loggingAll) x.log.reset(0)
+}
+
+function statisticsText(x: Explorer, milliseconds: number): string {
+  const { insnsProcessed, maxStatesPerInsn, totalStates, peakStates } = x.statistics
+  let text = ""
+  if (x.input.logLevel & 4) {
+    const depths = x.code.subprograms.map(({ stackDepth }) => stackDepth)
+    text += `verification time ${Math.round(milliseconds * 1000)} usec\nstack depth ${depths.join("+")}\n`
+  }
+  return `${text}processed ${insnsProcessed} insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn ${maxStatesPerInsn} total_states ${totalStates} peak_states ${peakStates} mark_read 0\n`
+}
