@@ -52,6 +52,14 @@ const EXTRA_EVIDENCE: Readonly<Record<string, string>> = Object.fromEntries([
   ]),
 ])
 
+/** The same for map types. */
+const MAP_EVIDENCE: Readonly<Record<string, string>> = Object.fromEntries(
+  ["SK", "INODE", "TASK", "CGRP"].map((owner) => [
+    `${owner}_STORAGE`,
+    "test/kernel/maps/local-storage.test.ts",
+  ]),
+)
+
 function written(rows: readonly WrittenRow[]): string {
   return table(
     ["Feature", "Embedded", "Linux, through skep", "Evidence"],
@@ -65,7 +73,7 @@ function maps(): string {
     .map(([name, type]) => {
       const here = isMapTypeSupported(type)
       const short = name.slice("BPF_MAP_TYPE_".length)
-      const evidence = evidenceFor(new RegExp(`\\b${name}\\b|"${short}"`))
+      const evidence = MAP_EVIDENCE[short] ?? evidenceFor(new RegExp(`\\b${name}\\b|"${short}"`))
       return [
         code(mapTypeName(type)),
         yes(here),

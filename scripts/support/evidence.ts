@@ -7,6 +7,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { kfuncCases } from "../../test/kernel/helpers/cases-kfuncs.ts"
+import type { HelperCase } from "../../test/kernel/helpers/macros.ts"
+import { expectedCases, helperCases } from "../../test/kernels/helper-cases.ts"
 
 /** The root of the checkout. */
 export const root: string = join(dirname(fileURLToPath(import.meta.url)), "../..")
@@ -21,6 +24,15 @@ const PROGRAM_FOLDERS: Readonly<Record<string, string>> = {
  * nothing about what they name.
  */
 const NO_EVIDENCE = /^test\/(spec|docs|btf|isa|packet)\/|fuzz\.test\.ts$|\/tables\.test\.ts$/
+
+/** Programs whose text a test puts together, so that the names in it are not in its source. */
+const BUILT_PROGRAMS: Readonly<Record<string, readonly HelperCase[]>> = {
+  "test/kernel/helpers/kfuncs.test.ts": kfuncCases,
+  "test/kernels/helpers.test.ts": [
+    ...Object.values(helperCases).flat(),
+    ...expectedCases.map(([item]) => item),
+  ],
+}
 
 /** Where several tests speak of a thing, those that compare with Linux come first. */
 const PREFERRED: readonly RegExp[] = [
@@ -74,7 +86,8 @@ function testTexts(): readonly TestText[] {
       const sources = programs
         .filter((file) => file.endsWith(".c"))
         .map((file) => readFileSync(join(root, file), "utf8"))
-      return { path, text: [withImports(path, new Set()), ...sources].join("\n") }
+      const built = (BUILT_PROGRAMS[path] ?? []).map(({ program }) => program.text)
+      return { path, text: [withImports(path, new Set()), ...sources, ...built].join("\n") }
     })
     .sort((a, b) => rank(a.path) - rank(b.path) || (a.path < b.path ? -1 : 1))
   return texts
