@@ -12,6 +12,7 @@ import {
   BPF_PROG_FLAG,
   BPF_PROG_TYPE,
   ERRNO,
+  GPL_COMPATIBLE_LICENSES,
   type ProgLoadAttr,
 } from "../../spec/index.ts"
 import type { Environment } from "../environment.ts"
@@ -29,16 +30,6 @@ const KNOWN_FLAGS: number = Object.values(BPF_PROG_FLAG).reduce<number>(
   0,
 )
 const PROGRAM_TYPES = new Set<number>(Object.values(BPF_PROG_TYPE).filter((type) => type !== 0))
-
-/** Licences that may call GPL-only helpers (linux v6.18 include/linux/license.h). */
-const GPL_COMPATIBLE: readonly string[] = [
-  "GPL",
-  "GPL v2",
-  "GPL and additional rights",
-  "Dual BSD/GPL",
-  "Dual MIT/GPL",
-  "Dual MPL/GPL",
-]
 
 /** What an absent attach type means (bpf_prog_load_fixup_attach_type). */
 const ATTACH_TYPE_DEFAULT: Readonly<Record<number, number>> = {
@@ -84,7 +75,7 @@ function build(
   btf: KernelObject<"btf"> | null,
   target: string | null,
 ): KernelObject<"program"> | Refusal {
-  const gplCompatible = GPL_COMPATIBLE.includes(attr.license)
+  const gplCompatible = GPL_COMPATIBLE_LICENSES.includes(attr.license)
   const resolved = resolveAddresses(tables, attr.insns, attr.fd_array ?? [])
   if (isRefusal(resolved)) return resolved
   const refusal = verifyProgram(tables.state, {

@@ -1,0 +1,8 @@
+export type {
+  AttachTarget,
+  Privileges,
+  VerifierInput,
+  VerifierMap,
+} from "./input.ts"
+export { Rejection, type RejectionDetails } from "./rejection.ts"
+export { type Verdict, verify } from "./verify.ts"
