@@ -17,18 +17,11 @@ import { createClock } from "./clock.ts"
 import { loadPacket } from "./contexts/index.ts"
 import type { KernelState, RunOutcome, VirtualClock } from "./environment.ts"
 import { Events, findTracepoint, findTracepointByName, UserMemory } from "./events/index.ts"
-import { CgroupHooks } from "./hooks/cgroups.ts"
 import { Hooks } from "./hooks/hooks.ts"
 import type { KernelTables } from "./kernel-tables.ts"
 import { type BpfMap, PerfEventArray, RedirectMap, RingBufferMap } from "./maps/index.ts"
 import { createKernelMemory } from "./memory/index.ts"
-import {
-  type Inet,
-  type NetworkDevice,
-  NetworkStack,
-  type RedirectTarget,
-  SocketCalls,
-} from "./net/index.ts"
+import { type NetworkDevice, NetworkStack, type RedirectTarget } from "./net/index.ts"
 import { Bpffs } from "./objects/bpffs.ts"
 import type { BtfObject } from "./objects/btf-object.ts"
 import { FdTable } from "./objects/fd-table.ts"
@@ -87,8 +80,6 @@ export class EmbeddedKernel implements KernelInterface {
   readonly tracePipe: TracePipe = new TracePipe()
   readonly tasks: Tasks
   readonly network: NetworkStack
-  /** System calls on sockets. */
-  readonly sockets: SocketCalls
   readonly events: Events
   /** Files, processes, scheduler and disk. */
   readonly world: VirtualWorld
@@ -121,7 +112,6 @@ export class EmbeddedKernel implements KernelInterface {
     this.runner = runner
     const random = createRandom(options.seed ?? 1)
     const hooks = new Hooks()
-    const cgroups = new CgroupHooks()
     const mapSlots: (BpfMap | undefined)[] = []
     const programs = new IdTable<KernelObject<"program">>()
     // The whole of memory; its end is set afresh when memory grows.
@@ -144,9 +134,6 @@ export class EmbeddedKernel implements KernelInterface {
       mapAt: (address) => mapSlots[memory.view.getUint32(address, true)],
       programById: (id) => programs.get(id)?.value,
       device: (ifindex) => this.network.devices.get(ifindex),
-      get net(): Inet {
-        return self.network.inet
-      },
       get idleTask(): Task {
         return self.tasks.idle
       },
@@ -173,9 +160,7 @@ export class EmbeddedKernel implements KernelInterface {
     }
     this.state = state
     this.tasks = new Tasks(state, () => this.clock.now())
-    this.network = new NetworkStack(state, hooks, cgroups, (map, index) =>
-      this.redirectTarget(map, index),
-    )
+    this.network = new NetworkStack(state, hooks, (map, index) => this.redirectTarget(map, index))
     this.events = new Events(state, hooks, user)
     this.world = new VirtualWorld(state, this.events, user, this.tasks)
     this.tasks.make = (fields) => new Process(this.world, fields)
@@ -207,7 +192,6 @@ export class EmbeddedKernel implements KernelInterface {
       links: new IdTable(),
       bpffs: this.bpffs,
       hooks,
-      cgroups,
       vmlinux: vmlinuxObject,
       mapSlots,
       descriptorRegion: state.descriptorRegion,

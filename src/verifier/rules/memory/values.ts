@@ -1,0 +1,108 @@
+/**
+ * What rules on memory share: registers as results of loads, and the words for their bounds.
+ */
+
+import type { Domain } from "../../domain/domain.ts"
+import {
+  constantHigh,
+  constantLow,
+  idOf,
+  isConstant,
+  maskOf,
+  offOf,
+  setA,
+  setB,
+  setId,
+  setOff,
+  setPrecise,
+  setType,
+  typeOf,
+  varOffValueOf,
+} from "../../state/registers.ts"
+import { PTR_MAYBE_NULL, SCALAR_VALUE } from "../../state/register-types.ts"
+import type { Verifier } from "../../verifier.ts"
+
+/** Bits of an id that say that the scalar is at a distance from the others with the id. */
+const ADD_CONST = 0xc0000000
+
+/** Whether an unprivileged program would give away an address by this register (address). */
+export function leaksPointer(v: Verifier, reg: number): boolean {
+  return !v.allowPtrLeaks && typeOf(v.domain, reg) !== SCALAR_VALUE
+}
+
+/** What was read may be anything of `size` bytes. */
+export function loadUnknown(v: Verifier, regno: number, size: number, signExtend: boolean): void {
+  const d = v.domain
+  const reg = v.reg(regno)
+  if (signExtend && size < 8) {
+    d.markUnknown(reg)
+    d.coerceSext(reg, size)
+  } else d.unknownByLoad(reg, size)
+  if (!v.bpfCapable) setPrecise(d, reg, true)
+}
+
+/** The register at `reg` (address) is an unknown scalar, precise where every scalar is. */
+export function markScalar(v: Verifier, reg: number): void {
+  v.domain.markUnknown(reg)
+  if (!v.bpfCapable) setPrecise(v.domain, reg, true)
+}
+
+/** The register at `reg` is the scalar zero, as read from zeroed memory. */
+export function markZero(v: Verifier, reg: number): void {
+  v.domain.markKnownZero(reg)
+  setPrecise(v.domain, reg, !v.bpfCapable)
+}
+
+/** The register `regno` is a pointer without offset; one that may be NULL gets an id. */
+export function loadPointer(v: Verifier, regno: number, type: number, a: number, b: number): void {
+  const d = v.domain
+  const reg = v.reg(regno)
+  d.markKnownZero(reg)
+  setType(d, reg, type)
+  setA(d, reg, a)
+  setB(d, reg, b)
+  if (type & PTR_MAYBE_NULL) setId(d, reg, v.newId())
+}
+
+/**
+ * A scalar about to be copied gets an id, so that what is learnt of one copy holds for the others;
+ * one that has a distance to its id loses it first.
+ */
+export function assignScalarId(v: Verifier, reg: number): void {
+  const d = v.domain
+  if (typeOf(d, reg) !== SCALAR_VALUE) return
+  if (idOf(d, reg) & ADD_CONST) {
+    setId(d, reg, 0)
+    setOff(d, reg, 0)
+  }
+  if (idOf(d, reg) === 0 && !isConstant(d, reg)) setId(d, reg, v.newId())
+}
+
+/** Largest number that the kernel writes in decimal digits. */
+const UNSIGNED_DECIMAL_MAX = 0xffffn
+
+/** `0`, `0x12345`, `(0x0; 0xff)`: a tnum in messages. Linux: tnum_strn. */
+export function tnumText(value: bigint, mask: bigint): string {
+  if (mask !== 0n) return `(0x${value.toString(16)}; 0x${mask.toString(16)})`
+  return value <= UNSIGNED_DECIMAL_MAX ? String(value) : `0x${value.toString(16)}`
+}
+
+/** {@link tnumText} of a register's variable offset. */
+export function variableText(d: Domain, reg: number): string {
+  return tnumText(varOffValueOf(d, reg), maskOf(d, reg))
+}
+
+/** The constant in var_off as a number, exact within 53 bits. */
+export function constantNumber(d: Domain, reg: number): number {
+  return constantHigh(d, reg) * 2 ** 32 + (constantLow(d, reg) >>> 0)
+}
+
+/** Whether a pointer has a constant offset only (var_off is 0). */
+export function hasNoVariablePart(d: Domain, reg: number): boolean {
+  return isConstant(d, reg) && constantLow(d, reg) === 0 && constantHigh(d, reg) === 0
+}
+
+/** The whole constant offset of a pointer, when var_off is a constant. */
+export function constantOffset(d: Domain, reg: number, extra: number): number {
+  return offOf(d, reg) + extra + constantNumber(d, reg)
+}
