@@ -12,7 +12,7 @@
 
 import { wasmModule } from "../../base/wasm.ts"
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, HELPER_NAMES, type HelperName } from "../../spec/index.ts"
-import { CPU_WORD } from "../../wasm/maps/layout.ts"
+import { CPU_WORD, HASH_WORDS_MAX } from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import { WASM_BASE64 } from "./engines.wasm.ts"
 import type { BpfMap } from "./map.ts"
@@ -334,7 +334,11 @@ export function engineCall(helper: number, map: BpfMap | undefined): EngineCall 
 
 /** Whether a hash map's keys are hashed by multiply-shift: only where the order is nobody's business. */
 export function multiplyShift(keySize: number, flags: number): boolean {
-  return (flags & BPF_MAP_FLAG.BPF_F_ZERO_SEED) === 0 && keySize % 4 === 0 && keySize <= 16
+  return (
+    (flags & BPF_MAP_FLAG.BPF_F_ZERO_SEED) === 0 &&
+    keySize % 4 === 0 &&
+    keySize <= 4 * HASH_WORDS_MAX
+  )
 }
 
 /** Where the values of an array lie, for code that computes the address itself. */

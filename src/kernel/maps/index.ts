@@ -19,6 +19,7 @@ export {
   type MapEngines,
   mapEngines,
 } from "./engines.ts"
+export { CgroupStorageMap } from "./cgroup-storage.ts"
 export { HashMap } from "./hash.ts"
 export { HashOfMaps } from "./hash-of-maps.ts"
 export { HashTable } from "./hash-table.ts"
@@ -39,5 +40,6 @@ export { type Identified, idOf, innerMapRefusal, ReferenceArray } from "./refere
 export { createMap, isMapTypeSupported } from "./registry.ts"
 export { BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, RingBufferMap } from "./ring-buffer.ts"
 export { RingMemory } from "./ring-memory.ts"
+export { ReuseportArray, SocketMap, type SocketResolver } from "./socket-maps.ts"
 export { StackTraceMap } from "./stack-trace.ts"
 export { UserRingBufferMap } from "./user-ring-buffer.ts"

@@ -6,6 +6,7 @@
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, ERRNO, type MapCreateAttr } from "../../spec/index.ts"
 import { ArrayMap } from "./array.ts"
 import { BloomFilter } from "./bloom-filter.ts"
+import { CgroupStorageMap } from "./cgroup-storage.ts"
 import * as check from "./create-checks.ts"
 import { HashMap } from "./hash.ts"
 import { HashOfMaps } from "./hash-of-maps.ts"
@@ -19,6 +20,8 @@ import { QueueStack } from "./queue-stack.ts"
 import { RedirectMap } from "./redirect-maps.ts"
 import { type Identified, ReferenceArray } from "./reference-array.ts"
 import { RingBufferMap } from "./ring-buffer.ts"
+import { ReuseportArray, SocketMap } from "./socket-maps.ts"
+import { checkCgroupStorage, checkReuseportArray, checkSocketMap } from "./socket-checks.ts"
 import { StackTraceMap } from "./stack-trace.ts"
 import { MapStorage } from "./storage.ts"
 import { UserRingBufferMap } from "./user-ring-buffer.ts"
@@ -52,6 +55,15 @@ const DEVMAP: Engine = {
   check: check.checkDevmap,
   create: redirect,
   impliedFlags: BPF_MAP_FLAG.BPF_F_RDONLY_PROG,
+}
+
+const SOCKETS: Engine = {
+  check: checkSocketMap,
+  create: (setup) => new SocketMap(setup),
+}
+const CGROUP_STORAGE: Engine = {
+  check: checkCgroupStorage,
+  create: (setup) => new CgroupStorageMap(setup),
 }
 
 const LOCAL_STORAGE: Engine = {
@@ -91,6 +103,14 @@ const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
   [T.BPF_MAP_TYPE_SK_STORAGE, LOCAL_STORAGE],
   [T.BPF_MAP_TYPE_INODE_STORAGE, LOCAL_STORAGE],
   [T.BPF_MAP_TYPE_CGRP_STORAGE, LOCAL_STORAGE],
+  [T.BPF_MAP_TYPE_SOCKMAP, SOCKETS],
+  [T.BPF_MAP_TYPE_SOCKHASH, SOCKETS],
+  [
+    T.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+    { check: checkReuseportArray, create: (setup) => new ReuseportArray(setup) },
+  ],
+  [T.BPF_MAP_TYPE_CGROUP_STORAGE, CGROUP_STORAGE],
+  [T.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, CGROUP_STORAGE],
   [T.BPF_MAP_TYPE_QUEUE, QUEUE],
   [T.BPF_MAP_TYPE_STACK, QUEUE],
   [

@@ -18,6 +18,7 @@ import {
 import { cpuOffset, releaseValue, storeValue } from "./values.ts"
 
 /** The value at the u32 index under `key`, or 0. */
+// @inline
 export function arrayLookup(map: u32, key: u32): u32 {
   const index = load<u32>(key)
   if (index >= load<u32>(map, MAP_MAX_ENTRIES)) return 0
@@ -38,6 +39,7 @@ export function percpuArrayLookupCpu(map: u32, key: u32, cpu: u32): u32 {
 }
 
 /** Where an update with these flags writes (the first copy), or an errno. */
+// @inline
 export function arrayPlace(map: u32, key: u32, flags: u32): i32 {
   const mode = flags & ~BPF_F_LOCK
   if (mode > BPF_EXIST) return -EINVAL
@@ -59,6 +61,7 @@ export function arrayUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
 }
 
 /** What a u32 slot holds: the descriptor of an inner map, the id of a program…, or 0. */
+// @inline
 export function slotLookup(map: u32, index: u32): u32 {
   if (index >= load<u32>(map, MAP_MAX_ENTRIES)) return 0
   return load<u32>(load<u32>(map, MAP_DATA) + (index << 2))

@@ -10,7 +10,14 @@
 const COPY_WORDWISE_MAX: u32 = 96
 
 /** Copies `size` bytes; the runs are the same or do not overlap. */
+// @inline
 export function copy(to: u32, from: u32, size: u32): void {
+  if (size === 8) store<u64>(to, load<u64>(from))
+  else if (size === 4) store<u32>(to, load<u32>(from))
+  else copyMany(to, from, size)
+}
+
+function copyMany(to: u32, from: u32, size: u32): void {
   if (size > COPY_WORDWISE_MAX) {
     memory.copy(to, from, size)
     return

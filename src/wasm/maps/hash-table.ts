@@ -10,7 +10,7 @@
  *   value offset ▶  value, padded to 8; for per-CPU maps one copy after another
  *
  * Two hashes. A zero-seeded map has Linux's, so that it is walked in the order in which Linux
- * walks it. Where the order is nobody's business, keys of 4, 8, 12 or 16 bytes are hashed by
+ * walks it. Where the order is nobody's business, keys of up to 16 whole words are hashed by
  * multiply-shift with coefficients drawn from the seed: the upper half of the 64-bit sum of
  * factor × word, which is strongly universal (Dietzfelbinger, "Universal hashing and k-wise
  * independent random variables via integer arithmetic without primes", 1996).
@@ -25,6 +25,7 @@ import {
   HASH_FACTOR_1,
   HASH_FACTOR_2,
   HASH_FACTOR_3,
+  HASH_WORDS_MAX,
   MAP_DATA,
   MAP_KEY_SIZE,
   MAP_KEY_WORDS,
@@ -40,7 +41,8 @@ function wide(high: u64, low: u64): u64 {
 /** Draws the coefficients of a map from its seed (splitmix64). */
 export function hashSeed(map: u32): void {
   let state: u64 = <u64>load<u32>(map, MAP_SEED) * wide(0x9e3779b9, 0x7f4a7c15)
-  for (let at: u32 = HASH_FACTOR_0; at <= <u32>HASH_ADDEND; at += 8) {
+  const end: u32 = HASH_FACTOR_0 + 8 * HASH_WORDS_MAX
+  for (let at: u32 = HASH_ADDEND; at < end; at += 8) {
     state += wide(0x9e3779b9, 0x7f4a7c15)
     let mixed = state
     mixed = (mixed ^ (mixed >> 30)) * wide(0xbf58476d, 0x1ce4e5b9)
@@ -49,54 +51,55 @@ export function hashSeed(map: u32): void {
   }
 }
 
+// @inline
 function hash4(map: u32, word: u32): u32 {
   return <u32>((load<u64>(map, HASH_FACTOR_0) * word + load<u64>(map, HASH_ADDEND)) >> 32)
 }
 
-function hash8(map: u32, key: u64): u32 {
+// @inline
+function hash8(map: u32, first: u64, second: u64): u32 {
   const sum =
-    load<u64>(map, HASH_FACTOR_0) * (key & 0xffffffff) +
-    load<u64>(map, HASH_FACTOR_1) * (key >> 32) +
+    load<u64>(map, HASH_FACTOR_0) * first +
+    load<u64>(map, HASH_FACTOR_1) * second +
     load<u64>(map, HASH_ADDEND)
   return <u32>(sum >> 32)
 }
 
-function hash12(map: u32, low: u64, high: u32): u32 {
+// @inline
+function hash16(map: u32, first: u64, second: u64, third: u64, fourth: u64): u32 {
   const sum =
-    load<u64>(map, HASH_FACTOR_0) * (low & 0xffffffff) +
-    load<u64>(map, HASH_FACTOR_1) * (low >> 32) +
-    load<u64>(map, HASH_FACTOR_2) * high +
+    load<u64>(map, HASH_FACTOR_0) * first +
+    load<u64>(map, HASH_FACTOR_1) * second +
+    (load<u64>(map, HASH_FACTOR_2) * third + load<u64>(map, HASH_FACTOR_3) * fourth) +
     load<u64>(map, HASH_ADDEND)
   return <u32>(sum >> 32)
 }
 
-function hash16(map: u32, low: u64, high: u64): u32 {
-  const sum =
-    load<u64>(map, HASH_FACTOR_0) * (low & 0xffffffff) +
-    load<u64>(map, HASH_FACTOR_1) * (low >> 32) +
-    (load<u64>(map, HASH_FACTOR_2) * (high & 0xffffffff) +
-      load<u64>(map, HASH_FACTOR_3) * (high >> 32)) +
-    load<u64>(map, HASH_ADDEND)
+function hashWords(map: u32, key: u32, words: u32): u32 {
+  let sum = load<u64>(map, HASH_ADDEND)
+  let factor = map
+  while (words >= 2) {
+    sum +=
+      load<u64>(factor, HASH_FACTOR_0) * load<u32>(key) +
+      load<u64>(factor, HASH_FACTOR_1) * load<u32>(key, 4)
+    factor += 16
+    key += 8
+    words -= 2
+  }
+  if (words !== 0) sum += load<u64>(factor, HASH_FACTOR_0) * load<u32>(key)
   return <u32>(sum >> 32)
 }
 
 /** The hash of a key. */
 export function hashOf(map: u32, key: u32): u32 {
-  switch (load<u32>(map, MAP_KEY_WORDS)) {
-    case 1:
-      return hash4(map, load<u32>(key))
-    case 2:
-      return hash8(map, load<u64>(key))
-    case 3:
-      return hash12(map, load<u64>(key), load<u32>(key, 8))
-    case 4:
-      return hash16(map, load<u64>(key), load<u64>(key, 8))
-    default:
-      return jhash(key, load<u32>(map, MAP_KEY_SIZE), load<u32>(map, MAP_SEED))
-  }
+  const words = load<u32>(map, MAP_KEY_WORDS)
+  if (words === 1) return hash4(map, load<u32>(key))
+  if (words !== 0) return hashWords(map, key, words)
+  return jhash(key, load<u32>(map, MAP_KEY_SIZE), load<u32>(map, MAP_SEED))
 }
 
 /** Address of the bucket that a hash belongs to. */
+// @inline
 export function bucketOf(map: u32, hash: u32): u32 {
   return load<u32>(map, MAP_DATA) + ((hash & load<u32>(map, MAP_MASK)) << 2)
 }
@@ -109,19 +112,28 @@ export function find4(map: u32, key: u32): u32 {
   return element
 }
 
+// Keys are read by words of four bytes, as programs mostly write them: a wider load has to wait
+// until the stores before it have reached memory.
+
 /** The element with an 8-byte key in a multiply-shift table, or 0. */
 export function find8(map: u32, key: u32): u32 {
-  const word = load<u64>(key)
-  let element = load<u32>(bucketOf(map, hash8(map, word)))
+  const first: u64 = load<u32>(key)
+  const second: u64 = load<u32>(key, 4)
+  const word = first | (second << 32)
+  let element = load<u32>(bucketOf(map, hash8(map, first, second)))
   while (element !== 0 && load<u64>(element, ELEMENT_KEY) !== word) element = load<u32>(element)
   return element
 }
 
 /** The element with a 16-byte key in a multiply-shift table, or 0. */
 export function find16(map: u32, key: u32): u32 {
-  const low = load<u64>(key)
-  const high = load<u64>(key, 8)
-  let element = load<u32>(bucketOf(map, hash16(map, low, high)))
+  const first: u64 = load<u32>(key)
+  const second: u64 = load<u32>(key, 4)
+  const third: u64 = load<u32>(key, 8)
+  const fourth: u64 = load<u32>(key, 12)
+  const low = first | (second << 32)
+  const high = third | (fourth << 32)
+  let element = load<u32>(bucketOf(map, hash16(map, first, second, third, fourth)))
   while (
     element !== 0 &&
     (load<u64>(element, ELEMENT_KEY) !== low || load<u64>(element, ELEMENT_KEY + 8) !== high)
@@ -157,6 +169,7 @@ export function hashFind(map: u32, key: u32): u32 {
 }
 
 /** Puts an element, whose key is written, at the head of its chain. */
+// @inline
 export function link(map: u32, element: u32, hash: u32): void {
   const bucket = bucketOf(map, hash)
   store<u32>(element, hash, ELEMENT_HASH)
@@ -177,6 +190,13 @@ export function unlink(map: u32, element: u32): bool {
     at = load<u32>(slot)
   }
   return false
+}
+
+/** Takes an element out of the chain at whose head `first` was put before it. */
+// @inline
+export function unlinkBehind(map: u32, element: u32, first: u32): void {
+  if (load<u32>(first) === element) store<u32>(first, load<u32>(element))
+  else unlink(map, element)
 }
 
 /** The newest element of the first bucket from `bucket` on that has one, or 0. */

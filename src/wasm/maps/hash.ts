@@ -18,7 +18,17 @@ import {
   ENOENT,
   ENOMEM,
 } from "./errno.ts"
-import { find4, find8, find16, findHashed, hashFind, hashOf, link, unlink } from "./hash-table.ts"
+import {
+  find4,
+  find8,
+  find16,
+  findHashed,
+  hashFind,
+  hashOf,
+  link,
+  unlink,
+  unlinkBehind,
+} from "./hash-table.ts"
 import {
   ELEMENT_KEY,
   FEATURE_IN_PLACE,
@@ -88,6 +98,7 @@ export function hashOfMapsLookup(map: u32, key: u32): u32 {
 }
 
 /** What BPF_NOEXIST and BPF_EXIST make of an element that is there or not: 0 or an errno. */
+// @inline
 export function refusal(exists: bool, flags: u32): i32 {
   const mode = flags & ~BPF_F_LOCK
   if (exists) return mode === BPF_NOEXIST ? -EEXIST : 0
@@ -119,7 +130,7 @@ export function hashUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
   link(map, element, hash)
   if (old === 0) store<u32>(map, count + 1, MAP_COUNT)
   else {
-    unlink(map, old)
+    unlinkBehind(map, old, element)
     releaseValue(map, old + valueOffset, 1)
     giveElement(map, old)
   }
@@ -143,6 +154,7 @@ export function percpuHashUpdateAll(map: u32, key: u32, from: u32, flags: u32): 
 }
 
 /** Offset of the value under a key, made if need be, or an errno. */
+// @inline
 function percpuPlace(map: u32, key: u32, flags: u32): i32 {
   if (flags > BPF_EXIST) return -EINVAL
   const hash = hashOf(map, key)

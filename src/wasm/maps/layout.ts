@@ -13,19 +13,19 @@
  *    24 offset of the key scratch area          56 element to key
  *    28 possible CPUs                           60 element to value
  *
- *    64 elements in the map                     96 … the engine's own, 160 bytes
+ *    64 elements in the map                     96 … the engine's own, to 320
  *    68 pool: first free element
  *    72 pool: first byte never handed out
  *    76 pool: end of those bytes
  *    80 table of kernel-owned fields, or 0
  *    84 FEATURE_ bits
  *    88 offset of the value scratch area
- *    92 words of a multiply-shift key, or 0
+ *    92 words of a key hashed by multiply-shift, or 0
  *
  * Table of kernel-owned fields: u32 count, then (offset, size) for each, ascending.
  */
 
-export const DESCRIPTOR_BYTES = 256
+export const DESCRIPTOR_BYTES = 320
 
 export const MAP_INDEX = 0
 export const MAP_TYPE = 4
@@ -63,19 +63,20 @@ export const FEATURE_PERCPU = 8
 /** MAP_FEATURES: one set of replacement lists for all CPUs. */
 export const FEATURE_COMMON_LRU = 16
 
-/** Hash maps: u64 coefficients of multiply-shift hashing, and the u64 that is added. */
-export const HASH_FACTOR_0 = 96
-export const HASH_FACTOR_1 = 104
-export const HASH_FACTOR_2 = 112
-export const HASH_FACTOR_3 = 120
+/** Hash maps: up to 16 u64 coefficients of multiply-shift hashing after the u64 that is added. */
 export const HASH_ADDEND = 128
+export const HASH_FACTOR_0 = 136
+export const HASH_FACTOR_1 = 144
+export const HASH_FACTOR_2 = 152
+export const HASH_FACTOR_3 = 160
+export const HASH_WORDS_MAX = 16
 
 /** LRU hash maps: sets of lists, lists of each CPU, round-robin positions, and the targets. */
-export const LRU_SETS = 136
-export const LRU_LOCALS = 140
-export const LRU_STEAL = 144
-export const LRU_FREE_TARGET = 148
-export const LRU_SCAN_MAX = 152
+export const LRU_SETS = 96
+export const LRU_LOCALS = 100
+export const LRU_STEAL = 104
+export const LRU_FREE_TARGET = 108
+export const LRU_SCAN_MAX = 112
 
 /** Element of a hash map: next in the chain, hash, key. */
 export const ELEMENT_NEXT = 0

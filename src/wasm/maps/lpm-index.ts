@@ -55,6 +55,7 @@ export function lpmLookup(map: u32, key: u32): u32 {
 }
 
 /** The same for keys of 32 bits in full length, as far as the caller knows. */
+// @inline
 function indexed(map: u32, table: u32, key: u32, size: u32): u32 {
   let best = load<u32>(map, LPM_DEFAULT)
   let at = key + DATA
@@ -74,6 +75,7 @@ function indexed(map: u32, table: u32, key: u32, size: u32): u32 {
   return valueIn(map, best)
 }
 
+// @inline
 function valueIn(map: u32, element: u32): u32 {
   return element === 0 ? 0 : element + load<u32>(map, MAP_VALUE_OFFSET)
 }
@@ -92,6 +94,7 @@ function walk(node: u32, key: u32, size: u32, best: u32): u32 {
 }
 
 /** The same for a key of 32 bits in full length. */
+// @inline
 function walk4(node: u32, key: u32, best: u32): u32 {
   const bits = bswap<u32>(load<u32>(key, DATA))
   do {

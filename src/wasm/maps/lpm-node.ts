@@ -5,20 +5,24 @@ import { LPM_INTERMEDIATE, LPM_KEY } from "./layout.ts"
 /** Bytes of the prefix length before a key's data. */
 export const DATA = 4
 
+// @inline
 export function prefixOf(node: u32): u32 {
   return load<u32>(node, LPM_KEY)
 }
 
+// @inline
 export function isIntermediate(node: u32): bool {
   return load<u32>(node, LPM_INTERMEDIATE) !== 0
 }
 
 /** Bit `index` of a key's data, from the most significant one of the first byte. */
+// @inline
 export function bitAt(key: u32, index: u32): u32 {
   return (load<u8>(key + (index >> 3), DATA) >> (7 - (index & 7))) & 1
 }
 
 /** Four bytes of data, or what is left of them, without reading behind the key. */
+// @inline
 function dataWord(at: u32, left: u32): u32 {
   if (left >= 4) return load<u32>(at)
   let word: u32 = load<u8>(at)

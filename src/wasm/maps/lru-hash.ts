@@ -11,7 +11,17 @@
 import { copy, zero } from "./bytes.ts"
 import { BPF_EXIST, EINVAL, ENOENT, ENOMEM } from "./errno.ts"
 import { refusal } from "./hash.ts"
-import { find4, find8, find16, findHashed, hashFind, hashOf, link, unlink } from "./hash-table.ts"
+import {
+  find4,
+  find8,
+  find16,
+  findHashed,
+  hashFind,
+  hashOf,
+  link,
+  unlink,
+  unlinkBehind,
+} from "./hash-table.ts"
 import { cpuWord } from "./host.ts"
 import {
   ELEMENT_KEY,
@@ -97,7 +107,9 @@ export function lruUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
   link(map, element, hash)
   if (old !== 0) {
     lruReference(element)
-    lruRemove(map, old)
+    unlinkBehind(map, old, element)
+    releaseValue(map, old + load<u32>(map, MAP_VALUE_OFFSET), 1)
+    lruGive(map, old)
   }
   return 0
 }

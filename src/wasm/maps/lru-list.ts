@@ -71,6 +71,7 @@ function clear(head: u32): void {
   store<u32>(head, head, NEXT)
 }
 
+// @inline
 function insert(node: u32, head: u32): void {
   const first = load<u32>(head, NEXT)
   store<u32>(node, head)
@@ -79,6 +80,7 @@ function insert(node: u32, head: u32): void {
   store<u32>(head, node, NEXT)
 }
 
+// @inline
 function remove(node: u32): void {
   const before = load<u32>(node)
   const after = load<u32>(node, NEXT)
@@ -86,30 +88,36 @@ function remove(node: u32): void {
   store<u32>(after, before)
 }
 
+// @inline
 function move(node: u32, head: u32): void {
   remove(node)
   insert(node, head)
 }
 
+// @inline
 function isReferenced(node: u32): bool {
   return (load<u32>(node, STATE) & REFERENCED) !== 0
 }
 
+// @inline
 function isCommon(map: u32): bool {
   return (load<u32>(map, MAP_FEATURES) & FEATURE_COMMON_LRU) !== 0
 }
 
+// @inline
 function setOf(map: u32, cpu: u32): u32 {
   const sets = load<u32>(map, LRU_SETS)
   return isCommon(map) ? sets : sets + cpu * LRU_SET_BYTES
 }
 
 /** Head of a CPU's stock of free nodes. */
+// @inline
 function stock(map: u32, cpu: u32): u32 {
   return load<u32>(map, LRU_LOCALS) + cpu * LRU_LOCAL_BYTES
 }
 
 /** Head of the nodes that a CPU handed out since its last refill. */
+// @inline
 function pending(map: u32, cpu: u32): u32 {
   return stock(map, cpu) + HEAD_BYTES
 }
@@ -117,6 +125,7 @@ function pending(map: u32, cpu: u32): u32 {
 // ---- what the hash maps use ---------------------------------------------------------------------------
 
 /** Marks an element as used. */
+// @inline
 export function lruReference(element: u32): void {
   store<u8>(element - LRU_NODE_BYTES, 1, STATE + 1)
 }
@@ -150,12 +159,14 @@ export function lruPopulate(map: u32): void {
 }
 
 /** A free element for a CPU, by eviction if need be; 0 when there is none. */
+// @inline
 export function lruTake(map: u32, cpu: u32): u32 {
   const node = isCommon(map) ? takeCommon(map, cpu) : takeOwn(map, cpu)
   return node === 0 ? 0 : node + LRU_NODE_BYTES
 }
 
 /** Takes an element back that lruTake() gave. */
+// @inline
 export function lruGive(map: u32, element: u32): void {
   const node = element - LRU_NODE_BYTES
   const kind = load<u32>(node, STATE) & KIND_MASK
@@ -193,6 +204,7 @@ function takeCommon(map: u32, cpu: u32): u32 {
   return node
 }
 
+// @inline
 function popStock(map: u32, cpu: u32): u32 {
   const head = stock(map, cpu)
   const node = load<u32>(head, NEXT)

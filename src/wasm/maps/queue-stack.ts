@@ -18,10 +18,12 @@ import {
 } from "./layout.ts"
 import { storeValue } from "./values.ts"
 
+// @inline
 function after(map: u32, slot: u32): u32 {
   return slot === load<u32>(map, MAP_MAX_ENTRIES) ? 0 : slot + 1
 }
 
+// @inline
 function slotAddress(map: u32, slot: u32): u32 {
   return load<u32>(map, MAP_DATA) + slot * load<u32>(map, MAP_STRIDE)
 }
@@ -42,6 +44,7 @@ export function queuePush(map: u32, from: u32, flags: u32): i32 {
 }
 
 /** Address of the oldest value, or 0; it is taken out when `remove` is not 0. */
+// @inline
 export function queueFront(map: u32, remove: u32): u32 {
   const tail = load<u32>(map, QUEUE_TAIL)
   if (tail === load<u32>(map, QUEUE_HEAD)) return 0
@@ -50,6 +53,7 @@ export function queueFront(map: u32, remove: u32): u32 {
 }
 
 /** Address of the newest value, or 0; it is taken out when `remove` is not 0. */
+// @inline
 export function stackTop(map: u32, remove: u32): u32 {
   const head = load<u32>(map, QUEUE_HEAD)
   if (load<u32>(map, QUEUE_TAIL) === head) return 0
@@ -58,6 +62,7 @@ export function stackTop(map: u32, remove: u32): u32 {
   return slotAddress(map, newest)
 }
 
+// @inline
 function copyTo(map: u32, to: u32, slot: u32): i32 {
   const size = load<u32>(map, MAP_VALUE_SIZE)
   if (slot === 0) {

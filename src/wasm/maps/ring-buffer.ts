@@ -38,6 +38,7 @@ const NO_WAKEUP: u32 = 1
 const FORCE_WAKEUP: u32 = 2
 
 /** Bytes that a record of `length` bytes of data takes. */
+// @inline
 function recordBytes(length: u32): u32 {
   return (length + HEADER + 7) & ~7
 }
@@ -69,11 +70,13 @@ export function ringReserve(map: u32, size: u32, flags: u32): u32 {
 }
 
 /** The ring object that a record belongs to. */
+// @inline
 function ringOf(record: u32): u32 {
   return (record & ~(PAGE_BYTES - 1)) - load<u32>(record, 4) * PAGE_BYTES
 }
 
 /** Ends a reservation; 1 when the consumer must be woken. */
+// @inline
 function commit(sample: u32, flags: u32, discard: u32): u32 {
   const record = sample - HEADER
   store<u32>(record, (load<u32>(record) & ~BUSY) | discard)

@@ -16,11 +16,13 @@ import {
 } from "./layout.ts"
 
 /** Offset of this CPU's copy from the first one. */
+// @inline
 export function cpuOffset(map: u32): u32 {
   return load<u32>(cpuWord) * load<u32>(map, MAP_CPU_STRIDE)
 }
 
 /** Writes one copy of a value, leaving kernel-owned fields alone. */
+// @inline
 export function storeValue(map: u32, to: u32, from: u32, size: u32): void {
   const fields = load<u32>(map, MAP_FIELDS)
   if (fields === 0) copy(to, from, size)
@@ -39,15 +41,20 @@ function storeAround(fields: u32, to: u32, from: u32, size: u32): void {
 }
 
 /** Zeroes the kernel-owned fields of a value that comes into use. */
+// @inline
 export function clearFields(map: u32, value: u32): void {
   const fields = load<u32>(map, MAP_FIELDS)
-  if (fields === 0) return
+  if (fields !== 0) clearEach(fields, value)
+}
+
+function clearEach(fields: u32, value: u32): void {
   const end = fields + 4 + 8 * load<u32>(fields)
   for (let field = fields + 4; field < end; field += 8)
     zero(value + load<u32>(field), load<u32>(field, 4))
 }
 
 /** A program writes its CPU's copy. */
+// @inline
 export function storeOwnCopy(map: u32, value: u32, from: u32): void {
   storeValue(map, value + cpuOffset(map), from, load<u32>(map, MAP_VALUE_SIZE))
 }
@@ -60,8 +67,12 @@ export function storeAllCopies(map: u32, value: u32, from: u32): void {
 }
 
 /** Tells the host of a value (`copies` of it) that goes out of use. */
+// @inline
 export function releaseValue(map: u32, value: u32, copies: u32): void {
-  if ((load<u32>(map, MAP_FEATURES) & FEATURE_RELEASE) === 0) return
+  if (load<u32>(map, MAP_FEATURES) & FEATURE_RELEASE) releaseCopies(map, value, copies)
+}
+
+function releaseCopies(map: u32, value: u32, copies: u32): void {
   for (let copy: u32 = 0; copy < copies; copy++)
     release(map, value + copy * load<u32>(map, MAP_CPU_STRIDE))
 }
@@ -69,13 +80,16 @@ export function releaseValue(map: u32, value: u32, copies: u32): void {
 // ---- elements of one size: free ones are linked through their first word --------------------------
 
 /** An element with what its last user left in it (zeros at first), or 0: none left. */
+// @inline
 export function takeElement(map: u32): u32 {
-  let element = load<u32>(map, POOL_FREE)
-  if (element !== 0) {
-    store<u32>(map, load<u32>(element), POOL_FREE)
-    return element
-  }
-  element = load<u32>(map, POOL_FRESH)
+  const element = load<u32>(map, POOL_FREE)
+  if (element === 0) return takeFresh(map)
+  store<u32>(map, load<u32>(element), POOL_FREE)
+  return element
+}
+
+function takeFresh(map: u32): u32 {
+  let element = load<u32>(map, POOL_FRESH)
   if (element === load<u32>(map, POOL_FRESH_END)) {
     if (refill(map) === 0) return 0
     element = load<u32>(map, POOL_FRESH)
@@ -84,6 +98,7 @@ export function takeElement(map: u32): u32 {
   return element
 }
 
+// @inline
 export function giveElement(map: u32, element: u32): void {
   store<u32>(element, load<u32>(map, POOL_FREE))
   store<u32>(map, element, POOL_FREE)
