@@ -76,6 +76,14 @@ export interface DomainFunctions {
   alu(dst: number, src: number, op: number, is64: number, off: number): void
   /** What a scalar addition of a constant (or anything else) does to the id of dst; call after {@link alu}. */
   linkAfterAlu(dst: number, src: number, op: number, is64: number): void
+  /**
+   * 64 or 32 when Linux explores `dst op src` twice, before {@link alu}: dst is 0 or -1 (in that many
+   * bits), op AND or OR, src a constant (maybe_fork_scalars). The same instruction is pushed with
+   * {@link setFork} 0, and goes on here with {@link setFork} -1. Otherwise 0.
+   */
+  forkWidth(dst: number, src: number, op: number): number
+  /** dst (or its lower half) becomes `value`, not synced. */
+  setFork(dst: number, bits: number, value: number): void
   /** Upper half becomes zero (zext_32_to_64), not synced. */
   zext32(r: number): void
   /** The 64-bit bounds become those of the lower half. */
@@ -166,12 +174,14 @@ export interface DomainFunctions {
   /**
    * Appends the scalars that share `id` (without its flags) to the list at `out` that has `n`
    * entries of LINKED_ENTRY_SIZE bytes: address, then frame | index << 8 | isSpilled << 16. From
-   * the innermost frame outwards. Scalars beyond LINKED_MAX entries lose their id. Returns n.
+   * the innermost frame outwards; of the registers only those in the frame's mask (bit n: Rn) in
+   * the `count` words at `live`, when there is one: dead ones are neither collected nor changed.
+   * Scalars beyond LINKED_MAX entries lose their id. Returns the new n.
    */
-  collectLinked(count: number, id: number, out: number, n: number): number
-  /** Scalars that share the id of `known` learn its value, plus their distance. */
-  syncLinked(count: number, known: number): void
-  /** As {@link syncLinked}, for one register (of any state). */
+  collectLinked(count: number, id: number, out: number, n: number, live?: number): number
+  /** The list's scalars that share the id of `known` learn its value, plus their distance. */
+  syncLinked(list: number, n: number, known: number): void
+  /** As {@link syncLinked} for one register (of any state). */
   syncRegister(r: number, known: number): void
 }
 

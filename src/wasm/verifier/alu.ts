@@ -23,7 +23,7 @@ import {
   REG_UMIN,
   REG_VALUE,
 } from "../../verifier/state/layout.ts"
-import { boundsSync, learn32FromBits } from "./bounds.ts"
+import { boundsSync, learn32FromBits, learnFromBits } from "./bounds.ts"
 import {
   LOW32,
   markUnknown,
@@ -54,6 +54,7 @@ const XOR: i32 = 0xa0
 const ARSH: i32 = 0xc0
 
 export function alu(dst: usize, src: usize, op: i32, is64: i32, _off: i32): void {
+  wasWide = load<u64>(dst, REG_UMAX) > LOW32
   switch (op) {
     case ADD:
       addRanges(dst, src)
@@ -77,6 +78,8 @@ export function alu(dst: usize, src: usize, op: i32, is64: i32, _off: i32): void
     case OR:
     case XOR:
       bitwise(dst, src, op)
+      // A 64-bit operation's sync does the same; a 32-bit one is cut first.
+      if (!is64) learnFromBits(dst)
       break
     case LSH:
     case RSH:
@@ -413,23 +416,59 @@ export function zext32(r: usize): void {
 const ADD_CONST64: u32 = 0x80000000
 const ADD_CONST32: u32 = 0x40000000
 
+/** Whether the destination of the last {@link alu} had more than 32 bits before. */
+let wasWide: bool = false
+
 /**
- * A scalar that shares an id and has a constant added keeps the id, with the distance in `off`,
- * once; any other operation ends the sharing.
+ * A scalar that shares an id and has a constant added or subtracted keeps the id, with the distance
+ * in `off`, once; any other operation ends the sharing. A 32-bit operation on more than 32 bits
+ * ends it too.
  */
 export function linkAfterAlu(dst: usize, src: usize, op: i32, is64: i32): void {
   const id = load<u32>(dst, REG_ID)
   if (id === 0) return
-  const value = load<u64>(src, REG_VALUE)
-  if (op !== ADD || !is64 || load<u64>(src, REG_MASK) !== 0) {
+  const isConstant = is64 ? load<u64>(src, REG_MASK) === 0 : load<u32>(src, REG_MASK) === 0
+  if ((op !== ADD && op !== SUB) || !isConstant || dst === src) {
     store<u32>(dst, 0, REG_ID)
     return
   }
-  if ((id & (ADD_CONST64 | ADD_CONST32)) !== 0 || value > 0x7fffffff) {
-    store<u32>(dst, 0, REG_OFF)
-    store<u32>(dst, 0, REG_ID)
+  const value = is64 ? <i64>load<u64>(src, REG_VALUE) : <i64>load<i32>(src, REG_VALUE)
+  const distance = op === SUB ? -value : value
+  if (
+    (id & (ADD_CONST64 | ADD_CONST32)) !== 0 ||
+    value !== <i64>(<i32>value) ||
+    distance !== <i64>(<i32>distance) ||
+    (!is64 && wasWide)
+  ) {
+    forgetIdentity(dst)
     return
   }
-  store<u32>(dst, id | ADD_CONST64, REG_ID)
-  store<u32>(dst, <u32>value, REG_OFF)
+  store<u32>(dst, id | (is64 ? ADD_CONST64 : ADD_CONST32), REG_ID)
+  store<i32>(dst, <i32>distance, REG_OFF)
+}
+
+/**
+ * Whether `dst op src` is done for 0 and for -1 apart (and in how many bits): a value that is one
+ * or the other, as an arithmetic shift leaves it, and-ed or or-ed with a constant.
+ */
+export function forkWidth(dst: usize, src: usize, op: i32): i32 {
+  if ((op !== AND && op !== OR) || load<u64>(src, REG_MASK) !== 0) return 0
+  if (load<i64>(dst, REG_SMIN) === -1 && load<i64>(dst, REG_SMAX) === 0) return 64
+  if (load<i32>(dst, REG_S32_MIN) === -1 && load<i32>(dst, REG_S32_MAX) === 0) return 32
+  return 0
+}
+
+/** Makes the register, or only its lower half, 0 or -1. */
+export function setFork(r: usize, bits: i32, value: i32): void {
+  if (bits === 64) {
+    forgetIdentity(r)
+    setConstant(r, <u64>(<i64>value))
+    return
+  }
+  setTnumOf(
+    r,
+    (load<u64>(r, REG_VALUE) & ~LOW32) | <u64>(<u32>value),
+    load<u64>(r, REG_MASK) & ~LOW32,
+  )
+  setKnown32(r, <u32>value)
 }

@@ -23,6 +23,7 @@ import {
 } from "../../verifier/state/layout.ts"
 import {
   LOW32,
+  setConstant,
   setSigned,
   setSigned32,
   setTnumOf,
@@ -30,7 +31,7 @@ import {
   setUnsigned32,
   word,
 } from "./register.ts"
-import { fill } from "./tnum.ts"
+import { fill, tnumSingle, tv } from "./tnum.ts"
 
 const SIGN64: u64 = 1 << 63
 const SIGN32: u32 = 1 << 31
@@ -58,6 +59,11 @@ export function boundsSync(r: usize): void {
   smax = min(smax, <i64>(value | (mask & ~SIGN64)))
   umin = max(umin, value)
   umax = min(umax, value | mask)
+  if (tnumSingle(value, mask, umin, umax)) {
+    setConstant(r, tv)
+    // Nothing is left to learn.
+    return
+  }
 
   for (let round = 0; round < ROUNDS; round++) {
     const smin0 = smin
@@ -107,6 +113,14 @@ export function boundsSync(r: usize): void {
     if (<u32>smin32 <= <u32>smax32) {
       umin32 = max(umin32, <u32>smin32)
       umax32 = min(umax32, <u32>smax32)
+    } else if (umax32 < <u32>smin32) {
+      // The unsigned range has only the positive part of the signed one…
+      smin32 = <i32>umin32
+      umax32 = min(umax32, <u32>smax32)
+    } else if (<u32>smax32 < umin32) {
+      // … or only the negative part.
+      smax32 = <i32>umax32
+      umin32 = max(umin32, <u32>smin32)
     }
 
     if (<i64>umin <= <i64>umax) {
@@ -117,12 +131,10 @@ export function boundsSync(r: usize): void {
       umin = max(umin, <u64>smin)
       umax = min(umax, <u64>smax)
     } else if (umax < <u64>smin) {
-      // The unsigned range has only the positive part of the signed one…
-      smin = 0
+      smin = <i64>umin
       umax = min(umax, <u64>smax)
     } else if (<u64>smax < umin) {
-      // … or only the negative part.
-      smax = -1
+      smax = <i64>umax
       umin = max(umin, <u64>smin)
     }
 
@@ -174,6 +186,10 @@ export function boundsSync(r: usize): void {
   smax = min(smax, <i64>(value | (mask & ~SIGN64)))
   umin = max(umin, value)
   umax = min(umax, value | mask)
+  if (tnumSingle(value, mask, umin, umax)) {
+    setConstant(r, tv)
+    return
+  }
 
   setTnumOf(r, value, mask)
   setSigned(r, smin, smax)
@@ -195,6 +211,25 @@ export function learn32FromBits(r: usize): void {
     r,
     max(load<u32>(r, REG_U32_MIN), value),
     min(load<u32>(r, REG_U32_MAX), value | mask),
+  )
+}
+
+/** Narrows all ranges to what the bits allow. */
+export function learnFromBits(r: usize): void {
+  learn32FromBits(r)
+  const value = load<u64>(r, REG_VALUE)
+  const mask = load<u64>(r, REG_MASK)
+  const umin = max(load<u64>(r, REG_UMIN), value)
+  const umax = min(load<u64>(r, REG_UMAX), value | mask)
+  if (tnumSingle(value, mask, umin, umax)) {
+    setConstant(r, tv)
+    return
+  }
+  setUnsigned(r, umin, umax)
+  setSigned(
+    r,
+    max(load<i64>(r, REG_SMIN), <i64>(value | (mask & SIGN64))),
+    min(load<i64>(r, REG_SMAX), <i64>(value | (mask & ~SIGN64))),
   )
 }
 

@@ -2,8 +2,7 @@
  * Whether a state that was found safe covers the current one, register by register and slot by
  * slot; and the map of ids that makes "the same object" a relation between the two.
  *
- * Invariant: a map entry pairs one old id with one current id and each occurs once; a scalar
- * without an id counts as one with an id of its own.
+ * Invariant: a map entry pairs one old id with one current id, and each occurs once.
  *
  * Source: linux v6.18 kernel/bpf/verifier.c regsafe, stacksafe, func_states_equal, check_ids,
  * widen_imprecise_scalars.
@@ -36,6 +35,7 @@ import {
   REG_UMIN,
   REG_VALUE,
   REGS_PER_FRAME,
+  SCRATCH_BASE,
   SLOT_SIZE,
   SLOT_TYPES,
 } from "../../verifier/state/layout.ts"
@@ -62,7 +62,7 @@ import {
   STACK_SPILL,
   STACK_ZERO,
 } from "../../verifier/state/register-types.ts"
-import { isUnknown, markUnknown } from "./register.ts"
+import { markUnknown } from "./register.ts"
 import { tnumContains } from "./tnum.ts"
 
 const ALLOW_UNINIT_STACK: i32 = 1
@@ -102,10 +102,15 @@ export function checkIds(old: u32, cur: u32): i32 {
   return 1
 }
 
+/**
+ * An old scalar without an id relied on no link. One that was made by adding a constant belongs to
+ * the same object as its base.
+ */
 function checkScalarIds(old: u32, cur: u32): bool {
-  if (old === 0) old = ++lastId
+  if (old === 0) return true
   if (cur === 0) cur = ++lastId
-  return checkIds(old, cur) !== 0
+  if (checkIds(old, cur) === 0) return false
+  return (old & ADD_CONST) === 0 || checkIds(old & ~ADD_CONST, cur & ~ADD_CONST) !== 0
 }
 
 /** Type, fixed offset, and what the type keeps beside its ids. */
@@ -200,9 +205,9 @@ function scalarSafe(old: usize, cur: usize, exact: i32): bool {
   if (exploreAluLimits)
     return sameKind(old, cur) && sameValue(old, cur) && checkScalarIds(oldId, curId)
   if (exact === NOT_EXACT && load<i32>(old, REG_PRECISE) === 0) return true
-  if (((oldId ^ curId) & ADD_CONST) !== 0) return false
+  if (oldId !== 0 && ((oldId ^ curId) & ADD_CONST) !== 0) return false
   if ((oldId & ADD_CONST) !== 0 && load<i32>(old, REG_OFF) !== load<i32>(cur, REG_OFF)) return false
-  return valueWithin(old, cur) && checkScalarIds(oldId, curId)
+  return checkScalarIds(oldId, curId) && valueWithin(old, cur)
 }
 
 function byteType(slot: usize, index: usize): i32 {
@@ -221,32 +226,8 @@ function scalarOf(slot: usize): bool {
   return byteType(slot, 0) === STACK_SPILL && load<i32>(slot, REG_TYPE) === SCALAR_VALUE
 }
 
-/** As if one of the two slots held an unknown scalar without an id. */
-function unknownSafe(old: usize, cur: usize, oldIsMisc: bool, curIsMisc: bool, exact: i32): bool {
-  if (oldIsMisc && curIsMisc) {
-    if (exact !== EXACT && (exact !== NOT_EXACT || exploreAluLimits)) checkScalarIds(0, 0)
-    return true
-  }
-  const known = oldIsMisc ? cur : old
-  const id = load<u32>(known, REG_ID)
-  if (exact === EXACT)
-    return (
-      isUnknown(known) !== 0 && plain(known) && id === 0 && load<u32>(known, REG_REF_OBJ_ID) === 0
-    )
-  if (oldIsMisc) {
-    if (exploreAluLimits) return isUnknown(cur) !== 0 && plain(cur) && checkScalarIds(0, id)
-    if (exact === NOT_EXACT) return true
-    return (id & ADD_CONST) === 0 && checkScalarIds(0, id)
-  }
-  if (exploreAluLimits) return isUnknown(old) !== 0 && plain(old) && checkScalarIds(id, 0)
-  if (exact === NOT_EXACT && load<i32>(old, REG_PRECISE) === 0) return true
-  return (id & ADD_CONST) === 0 && isUnknown(old) !== 0 && checkScalarIds(id, 0)
-}
-
-/** Nothing but the value distinguishes it from a fresh scalar. */
-function plain(r: usize): bool {
-  return load<u32>(r, REG_OFF) === 0 && load<u64>(r, REG_A) === 0 && load<u32>(r, REG_C) === 0
-}
+/** A slot of unknown bytes is read as this scalar. */
+const UNKNOWN: usize = SCRATCH_BASE - REG_SIZE
 
 export function stacksafe(oldFrame: usize, curFrame: usize, exact: i32): i32 {
   const oldSlots = load<i32>(oldFrame, FRAME_SLOTS)
@@ -278,8 +259,8 @@ function slotSafe(old: usize, cur: usize, beyond: bool, exact: i32): bool {
     const oldMisc = !oldScalar && allMisc(old)
     const curMisc = !curScalar && allMisc(cur)
     if ((oldScalar || oldMisc) && (curScalar || curMisc)) {
-      if (oldScalar && curScalar) return regsafe(old, cur, exact) !== 0
-      return unknownSafe(old, cur, oldMisc, curMisc, exact)
+      if (oldMisc || curMisc) markUnknown(UNKNOWN)
+      return regsafe(oldMisc ? UNKNOWN : old, curMisc ? UNKNOWN : cur, exact) !== 0
     }
     const curType = byteType(cur, i)
     if (type === STACK_MISC && curType === STACK_ZERO) continue

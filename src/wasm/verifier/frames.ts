@@ -151,15 +151,20 @@ export function clearAllPacketPointers(count: i32): void {
   }
 }
 
-export function collectLinked(count: i32, id: u32, out: usize, n: i32): i32 {
+export function collectLinked(count: i32, id: u32, out: usize, n: i32, live: usize): i32 {
   const wanted = id & ~ADD_CONST
   let length = n
   for (let f = count - 1; f >= 0; f--) {
     const frame: usize = CURRENT_BASE + f * FRAME_STRIDE
+    const mask = live === 0 ? -1 : load<i32>(live + f * 4)
     let r = frame + FRAME_REGS
     // R10 is no scalar.
     for (let j = 0; j < REGS_PER_FRAME - 1; j++) {
-      if (load<i32>(r, REG_TYPE) === SCALAR_VALUE && (load<u32>(r, REG_ID) & ~ADD_CONST) === wanted)
+      if (
+        ((mask >> j) & 1) !== 0 &&
+        load<i32>(r, REG_TYPE) === SCALAR_VALUE &&
+        (load<u32>(r, REG_ID) & ~ADD_CONST) === wanted
+      )
         length = appendLinked(out, length, r, f | (j << 8))
       r += REG_SIZE
     }
@@ -188,38 +193,19 @@ function appendLinked(out: usize, length: i32, r: usize, place: i32): i32 {
   return length + 1
 }
 
-export function syncLinked(count: i32, known: usize): void {
-  const wanted = load<u32>(known, REG_ID) & ~ADD_CONST
-  if (wanted === 0) return
-  for (let f = 0; f < count; f++) {
-    const frame: usize = CURRENT_BASE + f * FRAME_STRIDE
-    let r = frame + FRAME_REGS
-    for (let j = 0; j < REGS_PER_FRAME - 1; j++) {
-      if (load<i32>(r, REG_TYPE) === SCALAR_VALUE) learnFrom(r, known, wanted)
-      r += REG_SIZE
-    }
-    const slots = load<i32>(frame, FRAME_SLOTS)
-    let slot = frame + FRAME_STACK
-    for (let j = 0; j < slots; j++) {
-      if (isSpill(slot) && load<i32>(slot, REG_TYPE) === SCALAR_VALUE)
-        learnFrom(slot, known, wanted)
-      slot += SLOT_SIZE
-    }
-  }
+export function syncLinked(list: usize, n: i32, known: usize): void {
+  for (let i = 0; i < n; i++) syncRegister(<usize>load<u32>(list + i * 8), known)
 }
 
-/** One scalar learns from another that shares its id. */
+/** r = known + (their distance), if they are linked. */
 export function syncRegister(r: usize, known: usize): void {
-  const wanted = load<u32>(known, REG_ID) & ~ADD_CONST
-  if (wanted !== 0 && load<i32>(r, REG_TYPE) === SCALAR_VALUE) learnFrom(r, known, wanted)
-}
-
-/** r = known + (their distance). */
-function learnFrom(r: usize, known: usize, wanted: u32): void {
   const id = load<u32>(r, REG_ID)
-  if (r === known || (id & ~ADD_CONST) !== wanted) return
-  const off = load<i32>(r, REG_OFF)
   const knownId = load<u32>(known, REG_ID)
+  if (r === known || load<i32>(r, REG_TYPE) !== SCALAR_VALUE) return
+  if (((id ^ knownId) & ~ADD_CONST) !== 0) return
+  // One link is of 64-bit numbers, the other of 32-bit ones: their distance says nothing.
+  if (((id ^ knownId) & ADD_CONST) === ADD_CONST) return
+  const off = load<i32>(r, REG_OFF)
   const knownOff = load<i32>(known, REG_OFF)
   const subregDef = load<i32>(r, REG_SUBREG_DEF)
   copyReg(r, known)
@@ -239,6 +225,6 @@ function learnFrom(r: usize, known: usize, wanted: u32): void {
   )
   store<u64>(r, tv, REG_VALUE)
   store<u64>(r, tm, REG_MASK)
-  if ((knownId & ADD_CONST32) !== 0) zext32(r)
+  if (((id | knownId) & ADD_CONST32) !== 0) zext32(r)
   boundsSync(r)
 }

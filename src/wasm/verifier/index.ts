@@ -1,4 +1,4 @@
-export { alu, assign32into64, linkAfterAlu, zext32 } from "./alu.ts"
+export { alu, assign32into64, forkWidth, linkAfterAlu, setFork, zext32 } from "./alu.ts"
 export { boundsInsane, boundsSane, boundsSync, setBounds } from "./bounds.ts"
 export { branchRefine, branchTaken } from "./branch.ts"
 export {
@@ -25,6 +25,7 @@ export {
   restoreFrames,
   storeFrames,
   syncLinked,
+  syncRegister,
   syncRegister,
 } from "./frames.ts"
 export { alignedTo, maxOffset, minOffset, pointerAlu } from "./pointer.ts"

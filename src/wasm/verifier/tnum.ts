@@ -111,3 +111,30 @@ export function tnumContains(av: u64, am: u64, bv: u64, bm: u64): bool {
 export function tnumOverlap(av: u64, am: u64, bv: u64, bm: u64): bool {
   return ((av ^ bv) & ~(am | bm)) === 0
 }
+
+/** The smallest number of the tnum above `bound`; the largest, when there is none. */
+export function tnumAbove(value: u64, mask: u64, bound: u64): u64 {
+  const largest = value | mask
+  if (bound >= largest) return largest
+  if (bound < value) return value
+  // The highest known bit in which the bound is no number of the tnum decides.
+  const differ = (bound ^ value) & ~mask
+  const below = fill(differ)
+  if ((value & (below ^ (below >> 1))) !== 0) return value | (bound & mask & ~below)
+  // Count the unknown bits above it up by one: all others are filled, so that the carry passes.
+  return value | (((bound | below | ~mask) + 1) & mask)
+}
+
+/**
+ * Whether the tnum and umin..umax have just one number in common: then it is in `tv`. Told also of
+ * some ranges that are empty, as Linux does.
+ */
+export function tnumSingle(value: u64, mask: u64, umin: u64, umax: u64): bool {
+  const next = tnumAbove(value, mask, umin)
+  if ((umin & ~mask) === value) {
+    tv = umin
+    return next > umax
+  }
+  tv = next
+  return next === (value | mask) || (next <= umax && tnumAbove(value, mask, next) > umax)
+}
