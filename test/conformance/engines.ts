@@ -103,8 +103,9 @@ export function jitEngine(checked: boolean): Engine {
       })
       if (problem !== null) return `slot ${problem.slot}: ${problem.message}`
       const compiled = compileProgram(executable, options)
-      if (!WebAssembly.validate(compiled.bytes)) return "the module is not valid"
-      const module = new WebAssembly.Module(compiled.bytes)
+      const bytes = compiled.bytes as BufferSource
+      if (!WebAssembly.validate(bytes)) return "the module is not valid"
+      const module = new WebAssembly.Module(bytes)
       const jitProgram = host.link(executable, compiled, module, options)
       const at = mem.length > 0 ? memory.allocate(mem.length) : 0
       memory.write(at, mem)
