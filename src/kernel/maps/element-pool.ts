@@ -16,8 +16,8 @@ const FIRST_CHUNK_BYTES = 4096
 const CHUNK_BYTES_MAX = 1 << 20
 
 export interface ElementPoolOptions {
-  /** Offset of the map's descriptor. */
-  readonly descriptor: number
+  /** Offset of the map's descriptor; absent: no engine knows the pool. */
+  readonly descriptor?: number
   readonly elementSize: number
   /** Elements that can be out at a time. */
   readonly capacity: number
@@ -31,6 +31,7 @@ export class ElementPool {
   private readonly storage: MapStorage
   private readonly options: ElementPoolOptions
   private readonly first: number
+  private readonly descriptor: number
   private reserved = 0
   private regionStart = 0
   private regionEnd = 0
@@ -40,6 +41,7 @@ export class ElementPool {
     this.storage = storage
     this.memory = storage.memory
     this.options = options
+    this.descriptor = options.descriptor ?? storage.take(POOL_FRESH_END + 4)
     this.first = 0
     if (options.preallocate) {
       this.reserved = options.capacity
@@ -99,10 +101,10 @@ export class ElementPool {
   }
 
   private word(field: number): number {
-    return this.memory.i32[(this.options.descriptor + field) >> 2]
+    return this.memory.i32[(this.descriptor + field) >> 2]
   }
 
   private setWord(field: number, value: number): void {
-    this.memory.i32[(this.options.descriptor + field) >> 2] = value
+    this.memory.i32[(this.descriptor + field) >> 2] = value
   }
 }

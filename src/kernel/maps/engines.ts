@@ -97,7 +97,7 @@ export interface EngineOwner {
   /** `size` zeroed bytes that belong to the map, or 0. */
   allocate(size: number): number
   /** A value goes out of use: its timers and references are to be dropped. */
-  release(value: number): void
+  valueReleased(value: number): void
 }
 
 /** The engines over one kernel memory. */
@@ -128,7 +128,7 @@ export function mapEngines({ memory }: Pick<KernelMemory, "memory">): MapEngines
     cpuWord: new WebAssembly.Global({ value: "i32", mutable: false }, CPU_WORD),
     refill: (map: number): number => (owners.get(map)?.refill() ? 1 : 0),
     allocate: (map: number, size: number): number => owners.get(map)?.allocate(size) ?? 0,
-    release: (map: number, value: number): void => owners.get(map)?.release(value),
+    release: (map: number, value: number): void => owners.get(map)?.valueReleased(value),
     wake: (map: number): void => engines.wake(map),
   }
   const instance = new WebAssembly.Instance(compiled, { env: { memory }, host })

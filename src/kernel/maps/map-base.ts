@@ -20,6 +20,7 @@ import {
   FEATURE_RELEASE,
   MAP_CPU_STRIDE,
   MAP_CPUS,
+  MAP_DATA,
   MAP_FEATURES,
   MAP_FIELDS,
   MAP_FLAGS,
@@ -27,6 +28,7 @@ import {
   MAP_KEY_SCRATCH,
   MAP_KEY_SIZE,
   MAP_MAX_ENTRIES,
+  MAP_STRIDE,
   MAP_TYPE,
   MAP_VALUE_REGION,
   MAP_VALUE_SCRATCH,
@@ -39,6 +41,13 @@ import type { BpfMap, MapHost, MapParameters } from "./map.ts"
 import type { MapStorage } from "./storage.ts"
 
 export const DESCRIPTOR_SIZE: number = DESCRIPTOR_BYTES
+
+/** Byte offsets inside a descriptor, of the fields that classes of maps set. */
+export const DESCRIPTOR: Readonly<Record<"DATA" | "STRIDE" | "VALUE_REGION", number>> = {
+  DATA: MAP_DATA,
+  STRIDE: MAP_STRIDE,
+  VALUE_REGION: MAP_VALUE_REGION,
+}
 
 /**
  * A part of a value that the kernel owns (bpf_spin_lock, bpf_timer, kptr…): writes leave it alone
@@ -200,7 +209,7 @@ export abstract class MapBase implements BpfMap, EngineOwner {
     return this.storage.tryTake(size)
   }
 
-  release(value: number): void {
+  valueReleased(value: number): void {
     this.releaseFields?.(value)
   }
 
