@@ -136,4 +136,6 @@ export interface Verifier {
   verbose(text: string): void
   /** Logs `message` and a newline, and throws. */
   reject(errno: number, message: string, details?: RejectionDetails): never
+  /** As {@link reject}, but Linux says nothing (more): `message` is not logged. */
+  rejectQuietly(errno: number, message: string, details?: RejectionDetails): never
 }
