@@ -1,7 +1,6 @@
 /** Map operations on the running Linux: a loop in a socket filter, timed by the kernel itself. */
 
-import { createLinuxKernel } from "../../src/linux/index.ts"
-import type { MapCreateAttr, RingView } from "../../src/spec/index.ts"
+import type { MapCreateAttr } from "../../src/spec/index.ts"
 import { addressOf, attr, bpf, close, progLoad } from "../../test/support/linux.ts"
 import { bpfLoop, type KeyShape, type MapOperation, PASS } from "./map-operations.ts"
 
@@ -10,6 +9,8 @@ const BPF_MAP_UPDATE_ELEM = 2
 const BPF_PROG_TEST_RUN = 10
 const SOCKET_FILTER = 1
 const TRIALS = 7
+/** Trials of a map that only few passes are made over. */
+const TRIALS_FEW_PASSES = 40
 const TRIAL_NS = 10_000_000
 
 export interface LinuxSubject {
@@ -17,7 +18,7 @@ export interface LinuxSubject {
   readonly shape: KeyShape
   /** The keys that are in the map at the start. */
   readonly filled: readonly Uint8Array[]
-  /** Passes that a ring buffer has room for: then the consumer catches up. */
+  /** Passes that a ring buffer has room for: nobody reads it, so each trial has a new one. */
   readonly passesMax?: number
 }
 
@@ -50,16 +51,12 @@ function fill(fd: number, keys: readonly Uint8Array[], valueSize: number): void 
     )
 }
 
-function openRing(map: number): RingView {
-  const linux = createLinuxKernel()
-  const ring = linux.openRing(map)
-  if (typeof ring === "number") throw new Error(`the ring cannot be mapped: ${ring}`)
-  return ring
-}
-
-/** Nanoseconds of one operation, the best of seven trials. */
+/** Nanoseconds of one operation, the best of all trials. */
 export function timeOnLinux(subject: LinuxSubject, operation: MapOperation): number {
-  const trials = Array.from({ length: TRIALS }, () => oneTrial(subject, operation))
+  const trials = Array.from(
+    { length: subject.passesMax === undefined ? TRIALS : TRIALS_FEW_PASSES },
+    () => oneTrial(subject, operation),
+  )
   return Math.min(...trials)
 }
 
@@ -70,27 +67,16 @@ function oneTrial(subject: LinuxSubject, operation: MapOperation): number {
   fill(map, filled, request.value_size)
   const code = bpfLoop(shape, request.value_size, operation, { map, counter })
   const { fd, log } = progLoad(SOCKET_FILTER, code, { logLevel: 4 })
-  const ring = subject.passesMax === undefined ? undefined : openRing(map)
   close(counter)
   close(map)
   if (fd < 0) throw new Error(`Linux refuses the loop: ${log}`)
   try {
-    if (ring !== undefined) return withReader(fd, ring, subject.passesMax ?? 1) / PASS
+    if (subject.passesMax !== undefined) return testRun(fd, subject.passesMax) / PASS
     const first = testRun(fd, 20)
     return testRun(fd, Math.ceil(TRIAL_NS / (first + 1))) / PASS
   } finally {
     close(fd)
   }
-}
-
-/** Nanoseconds of a pass over a ring buffer whose consumer catches up between runs. */
-function withReader(fd: number, ring: RingView, passes: number): number {
-  const runs = Array.from({ length: 50 }, () => {
-    const duration = testRun(fd, passes)
-    ring.setConsumerPosition(ring.producerPosition())
-    return duration
-  })
-  return Math.min(...runs)
 }
 
 /** Nanoseconds of a pass. */
