@@ -10,8 +10,10 @@ import {
   type Commands,
   ERRNO,
   type KernelInterface,
+  type PerfEventAttr,
   type PerfRing,
   type RingView,
+  type UprobeTarget,
 } from "../spec/index.ts"
 import { createClock } from "./clock.ts"
 import { loadPacket } from "./contexts/index.ts"
@@ -34,8 +36,9 @@ import { dispatch } from "./syscall/dispatch.ts"
 import type { Task } from "./tasks/task.ts"
 import { Tasks } from "./tasks/tasks.ts"
 import { TracePipe } from "./trace-pipe.ts"
+import { Tracing, tracingWorld } from "./tracing.ts"
 import { kernelTypes } from "./types/index.ts"
-import { Process, sendOwnSignal, World as VirtualWorld } from "./world/index.ts"
+import { Process, Symbols, sendOwnSignal, World as VirtualWorld } from "./world/index.ts"
 
 export interface EmbeddedKernelOptions {
   /** Possible CPUs, 1 by default: copies of per-CPU values. */
@@ -66,9 +69,6 @@ export interface EmbeddedKernelOptions {
 /** Linux 6.18.0, the kernel whose semantics these are. */
 const VERSION_CODE = (6 << 16) | (18 << 8)
 const CPUS_MAX = 256
-/** Where the kernel's functions seem to lie, each at its BTF id times the size. */
-const KERNEL_TEXT = 0xffffffff_81000000n
-const FUNCTION_BYTES = 16n
 const KEY_BYTES_MAX = 512
 
 export class EmbeddedKernel implements KernelInterface {
@@ -83,6 +83,8 @@ export class EmbeddedKernel implements KernelInterface {
   readonly events: Events
   /** Files, processes, scheduler and disk. */
   readonly world: VirtualWorld
+  readonly symbols: Symbols
+  private readonly tracing: Tracing
   readonly bpffs: Bpffs = new Bpffs()
   readonly runner: Runner
   private readonly watchers = new Map<BpfMap, Set<() => void>>()
@@ -156,11 +158,12 @@ export class EmbeddedKernel implements KernelInterface {
       signal: (task, signal, toThread) => sendOwnSignal(this.world, task, signal, toThread),
       callFunction: (program, slot, args) => runner.callFunction(state, program, slot, args),
       kernelSymbol: (name) => this.kernelSymbol(name),
-      symbolAt: (address) => this.symbolAt(address),
+      symbolAt: (address) => this.symbols.at(address),
     }
     this.state = state
     this.tasks = new Tasks(state, () => this.clock.now())
     this.network = new NetworkStack(state, hooks, (map, index) => this.redirectTarget(map, index))
+    this.symbols = new Symbols(() => this.typesOf())
     this.events = new Events(state, hooks, user)
     this.world = new VirtualWorld(state, this.events, user, this.tasks)
     this.tasks.make = (fields) => new Process(this.world, fields)
@@ -184,6 +187,7 @@ export class EmbeddedKernel implements KernelInterface {
         hasRawTracepoint: (name) => findTracepointByName(name) !== undefined,
         hasTracepoint: (group, name) => findTracepoint(group, name) !== undefined,
         cgroupId: (path) => this.tasks.cgroupId(path),
+        ...tracingWorld(this),
       },
       fds: new FdTable(),
       maps: new IdTable(),
@@ -204,6 +208,7 @@ export class EmbeddedKernel implements KernelInterface {
       statsUsers: 0,
       heldMaps: new WeakMap(),
     }
+    this.tracing = new Tracing(this.tables, this.world)
   }
 
   bpf<C extends CommandName>(command: C, attr: Commands[C]): number {
@@ -255,34 +260,28 @@ export class EmbeddedKernel implements KernelInterface {
   }
 
   openTracepoint(group: string, name: string): number {
-    if (findTracepoint(group, name) === undefined) return -ERRNO.ENOENT
-    return this.tables.fds.open(new KernelObject("perf_event", { group, name }, () => {}))
+    return this.tracing.openTracepoint(group, name)
   }
 
   openKprobe(symbol: string, onReturn: boolean): number {
-    if (!/^[A-Za-z_][\w.]*$/.test(symbol)) return -ERRNO.EINVAL
-    const group = onReturn ? "kretprobe" : "kprobe"
-    return this.tables.fds.open(new KernelObject("perf_event", { group, name: symbol }, () => {}))
+    return this.tracing.openKprobe(symbol, onReturn)
   }
 
-  /**
-   * Functions have addresses (of nothing that can be read), so that typeless externs and
-   * bpf_get_func_ip have something to show; variables of the kernel are not there yet.
-   */
+  openUprobe(target: UprobeTarget): number {
+    return this.tracing.openUprobe(target)
+  }
+
+  openPerfEvent(event: PerfEventAttr): number {
+    return this.tracing.openPerfEvent(event)
+  }
+
+  read(fd: number, into: Uint8Array): number {
+    return this.tracing.read(fd, into)
+  }
+
+  /** Functions have addresses; variables of the kernel are not there yet. */
   kernelSymbol(name: string): bigint | undefined {
-    const id = this.state.types.findByName(name, "func")
-    return id === undefined ? undefined : KERNEL_TEXT + BigInt(id) * FUNCTION_BYTES
-  }
-
-  /** The function that covers an address of {@link kernelSymbol}. */
-  private symbolAt(address: bigint): { name: string; offset: number; size: number } | undefined {
-    const { types } = this.state
-    const id = Number((address - KERNEL_TEXT) / FUNCTION_BYTES)
-    if (address < KERNEL_TEXT || id >= types.typeCount) return undefined
-    const type = types.type(id)
-    if (type.kind !== "func") return undefined
-    const offset = Number((address - KERNEL_TEXT) % FUNCTION_BYTES)
-    return { name: type.name, offset, size: Number(FUNCTION_BYTES) }
+    return this.symbols.address(name)
   }
 
   kernelConfig(): ReadonlyMap<string, string> {

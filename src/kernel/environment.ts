@@ -91,6 +91,8 @@ export interface RunInput {
   readonly functionIp?: bigint
   /** Session programs: whether this is the return, and where their 8 bytes of state are. */
   readonly session?: { readonly isReturn: boolean; readonly cookieAddress: bigint }
+  /** bpf_perf_prog_read_value: what the event has counted, and how long it was on, in ns. */
+  readonly perf?: { readonly counter: bigint; readonly enabled: bigint; readonly running: bigint }
   /** Programs that write into a file: where their text goes. */
   readonly sequence?: SequenceFile
   /** tracing: bpf_get_func_arg and friends; addresses of the saved arguments. */
@@ -136,6 +138,7 @@ export interface Environment {
   readonly functionIp: bigint | null
   readonly session: { readonly isReturn: boolean; readonly cookieAddress: bigint } | null
   readonly sequence: SequenceFile | null
+  readonly perf: RunInput["perf"] | null
   redirect: Redirect | null
   /** Held spin locks, RCU sections… (addresses), for the checks Linux's verifier does statically. */
   lock: number

@@ -11,9 +11,10 @@ import type { FdTable } from "./objects/fd-table.ts"
 import type { IdTable } from "./objects/id-table.ts"
 import type { KernelObject } from "./objects/kernel-object.ts"
 import type { Program } from "./programs/program.ts"
+import type { TracingWorld } from "./tracing.ts"
 
 /** What the commands ask of the world around the programs. */
-export interface World {
+export interface World extends TracingWorld {
   /** Whether a tracepoint of this bare name exists (`sched_switch`). */
   hasRawTracepoint(name: string): boolean
   hasTracepoint(group: string, name: string): boolean

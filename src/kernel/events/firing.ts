@@ -43,6 +43,8 @@ export interface FireOptions extends EmitOptions {
   readonly count?: number
   /** The function that is traced (bpf_get_func_ip), where the program does not say. */
   readonly functionIp?: bigint
+  /** What the perf event has counted. */
+  readonly perf?: { readonly counter: bigint; readonly enabled: bigint; readonly running: bigint }
   /** State of a session program between entry and return. */
   readonly session?: { readonly isReturn: boolean; readonly cookieAddress: bigint }
 }
@@ -112,6 +114,7 @@ export class Firing {
       cookie: attachment.cookie,
       functionIp: options.functionIp,
       session: options.session,
+      perf: options.perf,
       functionArguments:
         options.count === undefined ? undefined : { address: context, count: options.count },
     })

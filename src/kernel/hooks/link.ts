@@ -3,6 +3,7 @@
  * program is detached.
  */
 
+import type { BpfMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 import type { Task } from "../tasks/task.ts"
 
@@ -37,7 +38,12 @@ export type LinkTarget =
   | { readonly kind: "tracing"; readonly objectId: number; readonly btfId: number }
   | { readonly kind: "tracepoint"; readonly name: string }
   | { readonly kind: "netns" }
-  | { readonly kind: "iter"; readonly name: string; readonly info: Uint8Array }
+  | {
+      readonly kind: "iter"
+      readonly name: string
+      readonly info: Uint8Array
+      readonly map: BpfMap | null
+    }
   | { readonly kind: "kprobe_multi"; readonly count: number; readonly flags: number }
   | {
       readonly kind: "uprobe_multi"

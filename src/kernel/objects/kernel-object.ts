@@ -5,9 +5,11 @@
  */
 
 import type { Link } from "../hooks/link.ts"
+import type { BpfIterator } from "../iterators/iterator.ts"
 import type { BpfMap } from "../maps/map.ts"
 import type { Program } from "../programs/program.ts"
 import type { BtfObject } from "./btf-object.ts"
+import type { PerfEventHandle } from "./perf-event.ts"
 
 /** A map with what user space said about it. */
 export interface MapEntry {
@@ -24,12 +26,6 @@ export interface CgroupHandle {
   readonly path: string
 }
 
-/** A perf event for a tracepoint: LINK_CREATE attaches a program to it. */
-export interface TracepointHandle {
-  readonly group: string
-  readonly name: string
-}
-
 /** What each kind of object holds. */
 export interface ObjectValues {
   map: MapEntry
@@ -37,7 +33,8 @@ export interface ObjectValues {
   btf: BtfObject
   link: Link
   cgroup: CgroupHandle
-  perf_event: TracepointHandle
+  perf_event: PerfEventHandle
+  iter: BpfIterator
   stats: { readonly type: number }
 }
 

@@ -7,6 +7,7 @@ import { type CommandName, type Commands, ERRNO } from "../../spec/index.ts"
 import type { KernelTables } from "../kernel-tables.ts"
 import { progLoad } from "../programs/load.ts"
 import { testRun } from "../testrun/index.ts"
+import { iterCreate } from "../tracing.ts"
 import { progAttach, progDetach, progQuery } from "./attach.ts"
 import { objGetInfoByFd } from "./info.ts"
 import { linkCreate, linkDetach, linkUpdate, rawTracepointOpen } from "./links.ts"
@@ -61,9 +62,9 @@ const HANDLERS: Handlers = {
   LINK_DETACH: linkDetach,
   RAW_TRACEPOINT_OPEN: rawTracepointOpen,
   ENABLE_STATS: enableStats,
-  // A Linux without perf events, iterators, tokens and program streams says:
+  ITER_CREATE: iterCreate,
+  // A Linux without perf events, tokens and program streams says:
   TASK_FD_QUERY: () => -ERRNO.ENOENT,
-  ITER_CREATE: () => -ERRNO.EINVAL,
   TOKEN_CREATE: () => -ERRNO.EOPNOTSUPP,
   PROG_STREAM_READ_BY_FD: () => -ERRNO.EINVAL,
 }

@@ -146,6 +146,13 @@ function btfInfo(object: BtfObject, arrays: Arrays): Uint8Array {
   return info
 }
 
+/** `enum bpf_perf_event_type`. */
+const BPF_PERF_EVENT_UPROBE = 1
+const BPF_PERF_EVENT_URETPROBE = 2
+const BPF_PERF_EVENT_KPROBE = 3
+const BPF_PERF_EVENT_KRETPROBE = 4
+const BPF_PERF_EVENT_EVENT = 6
+
 function linkInfo(link: Link, arrays: Arrays): Uint8Array {
   const info = new Uint8Array(SIZE.link)
   const view = viewOf(info)
@@ -178,6 +185,39 @@ function linkInfo(link: Link, arrays: Arrays): Uint8Array {
       view.setUint32(32, target.name.length + 1, true)
       view.setBigUint64(40, link.attachment.cookie, true)
       fill(arrays["tp_name"], new TextEncoder().encode(`${target.name}\0`))
+      break
+    case "iter":
+      fill(arrays["name"], new TextEncoder().encode(`${target.name}\0`))
+      view.setUint32(24, target.name.length + 1, true)
+      if (target.map !== null) view.setUint32(32, target.map.id, true)
+      break
+    case "kprobe":
+      view.setUint32(16, target.onReturn ? BPF_PERF_EVENT_KRETPROBE : BPF_PERF_EVENT_KPROBE, true)
+      view.setUint32(32, target.name.length + 1, true)
+      view.setBigUint64(56, link.attachment.cookie, true)
+      fill(arrays["func_name"], new TextEncoder().encode(`${target.name}\0`))
+      break
+    case "uprobe":
+      view.setUint32(16, target.onReturn ? BPF_PERF_EVENT_URETPROBE : BPF_PERF_EVENT_UPROBE, true)
+      view.setUint32(32, target.path.length + 1, true)
+      view.setUint32(36, Number(target.offset), true)
+      view.setBigUint64(40, link.attachment.cookie, true)
+      fill(arrays["file_name"], new TextEncoder().encode(`${target.path}\0`))
+      break
+    case "event":
+      view.setUint32(16, BPF_PERF_EVENT_EVENT, true)
+      view.setBigUint64(24, target.config, true)
+      view.setUint32(32, target.type, true)
+      view.setBigUint64(40, link.attachment.cookie, true)
+      break
+    case "kprobe_multi":
+      view.setUint32(24, target.count, true)
+      view.setUint32(28, target.flags, true)
+      break
+    case "uprobe_multi":
+      view.setUint32(44, target.count, true)
+      view.setUint32(48, target.flags, true)
+      view.setUint32(52, target.pid, true)
       break
     case "netns":
       view.setUint32(20, link.attachType, true)

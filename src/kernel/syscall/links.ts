@@ -20,6 +20,7 @@ import { AT_END, type HookSite, type Position } from "../hooks/site.ts"
 import type { KernelTables } from "../kernel-tables.ts"
 import { KernelObject } from "../objects/kernel-object.ts"
 import type { Program } from "../programs/program.ts"
+import { tracingLink } from "./tracing-links.ts"
 
 const T = BPF_PROG_TYPE
 const A = BPF_ATTACH_TYPE
@@ -41,11 +42,13 @@ interface Place {
 export function linkCreate(tables: KernelTables, attr: LinkCreateAttr): number {
   const program = tables.fds.get(attr.prog_fd, "program")
   if (typeof program === "number") return program
+  const traced = tracingLink(tables, program, attr)
+  if (traced !== null) return traced
   const place = placeOf(tables, program.value, attr)
   if (typeof place === "number") return place
   const position = positionOf(tables, attr)
   if (typeof position === "number") return position
-  const cookie = attr.perf_event?.bpf_cookie ?? attr.tracing?.cookie ?? 0n
+  const cookie = attr.tracing?.cookie ?? 0n
   return attach(tables, program, attr.attach_type, place, { position, cookie })
 }
 
@@ -92,10 +95,6 @@ function placeOf(tables: KernelTables, program: Program, attr: LinkCreateAttr): 
       return -ERRNO.EINVAL
     case T.BPF_PROG_TYPE_CGROUP_SKB:
       return cgroupPlace(tables, attr)
-    case T.BPF_PROG_TYPE_TRACEPOINT:
-    case T.BPF_PROG_TYPE_KPROBE:
-    case T.BPF_PROG_TYPE_PERF_EVENT:
-      return perfEventPlace(tables, attr)
     case T.BPF_PROG_TYPE_TRACING:
     case T.BPF_PROG_TYPE_LSM:
       if (attachType !== program.expectedAttachType || program.attachTarget === null)
@@ -129,20 +128,6 @@ function cgroupPlace(tables: KernelTables, attr: LinkCreateAttr): Place | number
     key: hookKey.cgroup(cgroup.value.path, attr.attach_type),
     target: { kind: "cgroup", cgroupId: tables.world.cgroupId(cgroup.value.path) },
     repeatable: true,
-  }
-}
-
-function perfEventPlace(tables: KernelTables, attr: LinkCreateAttr): Place | number {
-  if (attr.attach_type !== A.BPF_PERF_EVENT) return -ERRNO.EINVAL
-  const event = tables.fds.get(attr.target_fd, "perf_event")
-  if (typeof event === "number") return event
-  const { group, name } = event.value
-  return {
-    linkType: L.BPF_LINK_TYPE_PERF_EVENT,
-    key: hookKey.tracepoint(group, name),
-    target: { kind: "tracepoint", name },
-    repeatable: true,
-    undetachable: true,
   }
 }
 
@@ -225,6 +210,14 @@ function detachLink(site: HookSite, link: Link): number {
   return 0
 }
 
+/** Links whose programs Linux does not let be replaced. */
+const NOT_UPDATABLE: readonly LinkTarget["kind"][] = [
+  "tracing",
+  "raw_tracepoint",
+  "kprobe_multi",
+  "uprobe_multi",
+]
+
 export function linkUpdate(tables: KernelTables, attr: LinkUpdateAttr): number {
   const flags = attr.flags ?? 0
   if (flags & ~BPF_ATTACH_FLAG.BPF_F_REPLACE) return -ERRNO.EINVAL
@@ -233,7 +226,7 @@ export function linkUpdate(tables: KernelTables, attr: LinkUpdateAttr): number {
   const next = tables.fds.get(attr.new_prog_fd, "program")
   if (typeof next === "number") return next
   const link = object.value
-  if (link.target.kind === "tracing" || link.target.kind === "raw_tracepoint") return -ERRNO.EINVAL
+  if (NOT_UPDATABLE.includes(link.target.kind)) return -ERRNO.EINVAL
   const { attachment } = link
   if (flags & BPF_ATTACH_FLAG.BPF_F_REPLACE) {
     const old = tables.fds.get(attr.old_prog_fd, "program")

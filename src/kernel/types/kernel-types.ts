@@ -31,3 +31,9 @@ export function kernelTypes(): Btf {
   }
   return built
 }
+
+/** Functions of the embedded kernel by name, whatever types it was given. */
+export function kernelFunctionNames(): string[] {
+  const found = `${FUNCTION_TYPES}\n${LSM_TYPES}`.matchAll(/^\w[\w *]*?(\w+)\([^;{]*\);$/gm)
+  return [...found].map((match) => match[1])
+}
