@@ -22,10 +22,10 @@ import {
   aOf,
   bOf,
   constantLow,
-  varOffValueOf as constantOf,
   isConstant,
   offOf,
   typeOf,
+  varOffValueOf,
 } from "../../state/registers.ts"
 import { type RecordField, recordOfMap, recordOfRegister } from "../../types/record.ts"
 import { structIdsMatch } from "../../types/walk.ts"
@@ -57,7 +57,7 @@ export function checkMapField(v: Verifier, regno: number, name: MapFieldName): v
     if (offset < 0) refuse(`map '${map.name}' has no valid ${name}`)
   }
   if (constantLow(domain, reg) + offOf(domain, reg) === offset) return
-  const at = constantOf(domain, reg) + BigInt(offOf(domain, reg))
+  const at = varOffValueOf(domain, reg) + BigInt(offOf(domain, reg))
   refuse(`off ${at} doesn't point to 'struct ${name}' that is at ${offset}`)
 }
 

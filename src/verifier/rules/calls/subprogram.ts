@@ -240,7 +240,7 @@ function markArgument(v: Verifier, reg: number, argument: FunctionArgument): voi
 function enterFunction(v: Verifier, index: number): void {
   const { domain } = v
   const subprogram = v.code.subprograms[index]
-  v.verbose(`Validating ${subprogram.name}() func#${index}...\n`)
+  if (index === 0) v.verbose(`Validating ${subprogram.name}() func#0...\n`)
   const found = functionArguments(v, index)
   if (typeof found === "number") {
     v.rejectQuietly(found, "invalid BTF of a function")

@@ -12,11 +12,11 @@ import {
   aOf,
   bOf,
   constantLow,
-  varOffValueOf as constantOf,
   idOf,
   isConstant,
   offOf,
   typeOf,
+  varOffValueOf,
 } from "../../state/registers.ts"
 import { recordOfRegister } from "../../types/record.ts"
 import type { Verifier } from "../../verifier.ts"
@@ -58,7 +58,7 @@ function checkPlace(v: Verifier, regno: number, resilient: boolean): void {
   if (offset < 0)
     refuse(`${map ? "map" : "local"} '${map ? map.name : "kptr"}' has no valid ${kind}_lock`)
   if (constantLow(domain, reg) + offOf(domain, reg) !== offset) {
-    const at = constantOf(domain, reg) + BigInt(offOf(domain, reg))
+    const at = varOffValueOf(domain, reg) + BigInt(offOf(domain, reg))
     refuse(`off ${at} doesn't point to 'struct ${kind}_lock' that is at ${offset}`)
   }
 }
