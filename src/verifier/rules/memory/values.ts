@@ -3,12 +3,12 @@
  */
 
 import type { Domain } from "../../domain/domain.ts"
+import { PTR_MAYBE_NULL, SCALAR_VALUE } from "../../state/register-types.ts"
 import {
   constantHigh,
   constantLow,
   idOf,
   isConstant,
-  maskOf,
   offOf,
   setA,
   setB,
@@ -17,10 +17,11 @@ import {
   setPrecise,
   setType,
   typeOf,
-  varOffValueOf,
 } from "../../state/registers.ts"
-import { PTR_MAYBE_NULL, SCALAR_VALUE } from "../../state/register-types.ts"
+import { hasVariablePart } from "../../types/tnum-text.ts"
 import type { Verifier } from "../../verifier.ts"
+
+export { tnumText, variablePart as variableText } from "../../types/tnum-text.ts"
 
 /** Bits of an id that say that the scalar is at a distance from the others with the id. */
 const ADD_CONST = 0xc0000000
@@ -78,20 +79,6 @@ export function assignScalarId(v: Verifier, reg: number): void {
   if (idOf(d, reg) === 0 && !isConstant(d, reg)) setId(d, reg, v.newId())
 }
 
-/** Largest number that the kernel writes in decimal digits. */
-const UNSIGNED_DECIMAL_MAX = 0xffffn
-
-/** `0`, `0x12345`, `(0x0; 0xff)`: a tnum in messages. Linux: tnum_strn. */
-export function tnumText(value: bigint, mask: bigint): string {
-  if (mask !== 0n) return `(0x${value.toString(16)}; 0x${mask.toString(16)})`
-  return value <= UNSIGNED_DECIMAL_MAX ? String(value) : `0x${value.toString(16)}`
-}
-
-/** {@link tnumText} of a register's variable offset. */
-export function variableText(d: Domain, reg: number): string {
-  return tnumText(varOffValueOf(d, reg), maskOf(d, reg))
-}
-
 /** The constant in var_off as a number, exact within 53 bits. */
 export function constantNumber(d: Domain, reg: number): number {
   return constantHigh(d, reg) * 2 ** 32 + (constantLow(d, reg) >>> 0)
@@ -99,7 +86,7 @@ export function constantNumber(d: Domain, reg: number): number {
 
 /** Whether a pointer has a constant offset only (var_off is 0). */
 export function hasNoVariablePart(d: Domain, reg: number): boolean {
-  return isConstant(d, reg) && constantLow(d, reg) === 0 && constantHigh(d, reg) === 0
+  return !hasVariablePart(d, reg)
 }
 
 /** The whole constant offset of a pointer, when var_off is a constant. */
