@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "print the types of an object or of the running kernel",
     load: () => import("./commands/btf.ts"),
   },
+  verify: {
+    summary: "verify the programs of an object as Linux would",
+    load: () => import("./commands/verify.ts"),
+  },
   compare: {
     summary: "run an object on the embedded kernel and on Linux, and list differences",
     load: () => import("./commands/compare.ts"),

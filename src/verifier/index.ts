@@ -5,4 +5,4 @@ export type {
   VerifierMap,
 } from "./input.ts"
 export { Rejection, type RejectionDetails } from "./rejection.ts"
-export { type Verdict, verify } from "./verify.ts"
+export { isReached, type Verdict, verify } from "./verify.ts"

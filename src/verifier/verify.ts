@@ -11,7 +11,7 @@ import { Explorer, type Statistics } from "./explore/explorer.ts"
 import { exploreSubprogram } from "./explore/run.ts"
 import type { VerifierInput } from "./input.ts"
 import { Log } from "./log/log.ts"
-import { Code } from "./program/code.ts"
+import { Code, SEEN } from "./program/code.ts"
 import { computeComponents } from "./program/components.ts"
 import { analyseFlow, spreadEffects } from "./program/flow.ts"
 import { computeLiveRegisters } from "./program/live-registers.ts"
@@ -34,8 +34,13 @@ export interface Verdict {
   readonly stateBytes: number
   /** Bytes of stack by subprogram. */
   readonly stackDepths: readonly number[]
-  /** Bit 32 (SEEN) of each instruction that can be reached. */
+  /** By instruction, see {@link isReached}. */
   readonly marks: Uint8Array
+}
+
+/** Whether any path reaches an instruction; what none does is dead code. */
+export function isReached(marks: Uint8Array, insn: number): boolean {
+  return (marks[insn] & SEEN) !== 0
 }
 
 const LOG_LIMIT = 16 * 2 ** 20

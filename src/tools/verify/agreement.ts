@@ -50,10 +50,11 @@ export function compareVerdicts(
     const log = new Uint8Array(LOG_BYTES)
     const observing = new ObservingKernel(kernel, {
       program: (given, attr) => {
-        if (given.name !== kernelProgramName(name)) return
+        if (given.name !== kernelProgramName(name)) return undefined
         input = given
         attr.log_level = (options.logLevel ?? 0) | 4
         attr.log_buf = log
+        return undefined
       },
       result: (attr: ProgLoadAttr, code: number) => {
         if (attr.log_buf !== log) return

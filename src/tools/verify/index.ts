@@ -1,2 +1,3 @@
 export * from "./agreement.ts"
 export * from "./observing-kernel.ts"
+export * from "./verify-object.ts"

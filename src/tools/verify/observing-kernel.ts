@@ -17,8 +17,11 @@ import {
 } from "../../spec/index.ts"
 import type { AttachTarget, VerifierInput, VerifierMap } from "../../verifier/index.ts"
 
-/** Called before a program goes to the kernel; may change the attributes (log level, buffer). */
-export type ProgramObserver = (input: VerifierInput, attr: ProgLoadAttr) => void
+/**
+ * Called before a program goes to the kernel; may change the attributes (log level, buffer). A
+ * negative errno is what the loader gets: the program does not reach the kernel then.
+ */
+export type ProgramObserver = (input: VerifierInput, attr: ProgLoadAttr) => number | undefined
 
 export class ObservingKernel {
   /** What loaders are given. */
@@ -62,8 +65,10 @@ export class ObservingKernel {
   }
 
   private bpf<C extends CommandName>(command: C, attr: Commands[C]): number {
-    if (command === "PROG_LOAD")
-      this.onProgram(this.inputOf(attr as ProgLoadAttr), attr as ProgLoadAttr)
+    if (command === "PROG_LOAD") {
+      const refused = this.onProgram(this.inputOf(attr as ProgLoadAttr), attr as ProgLoadAttr)
+      if (refused !== undefined) return refused
+    }
     const result = this.under.bpf(command, attr)
     if (command === "PROG_LOAD") this.onResult(attr as ProgLoadAttr, result)
     if (result < 0) return result
