@@ -19,11 +19,18 @@ import { createClock } from "./clock.ts"
 import { loadPacket } from "./contexts/index.ts"
 import type { KernelState, RunOutcome, VirtualClock } from "./environment.ts"
 import { Events, findTracepoint, findTracepointByName, UserMemory } from "./events/index.ts"
+import { CgroupHooks } from "./hooks/cgroups.ts"
 import { Hooks } from "./hooks/hooks.ts"
 import type { KernelTables } from "./kernel-tables.ts"
 import { type BpfMap, PerfEventArray, RedirectMap, RingBufferMap } from "./maps/index.ts"
 import { createKernelMemory } from "./memory/index.ts"
-import { type NetworkDevice, NetworkStack, type RedirectTarget } from "./net/index.ts"
+import {
+  type Inet,
+  type NetworkDevice,
+  NetworkStack,
+  type RedirectTarget,
+  SocketCalls,
+} from "./net/index.ts"
 import { Bpffs } from "./objects/bpffs.ts"
 import type { BtfObject } from "./objects/btf-object.ts"
 import { FdTable } from "./objects/fd-table.ts"
@@ -69,6 +76,8 @@ export interface EmbeddedKernelOptions {
 /** Linux 6.18.0, the kernel whose semantics these are. */
 const VERSION_CODE = (6 << 16) | (18 << 8)
 const CPUS_MAX = 256
+/** Where `ip netns` keeps namespaces by name. */
+const NETNS_FOLDER = "/run/netns/"
 const KEY_BYTES_MAX = 512
 
 export class EmbeddedKernel implements KernelInterface {
@@ -80,6 +89,8 @@ export class EmbeddedKernel implements KernelInterface {
   readonly tracePipe: TracePipe = new TracePipe()
   readonly tasks: Tasks
   readonly network: NetworkStack
+  /** System calls on sockets. */
+  readonly sockets: SocketCalls
   readonly events: Events
   /** Files, processes, scheduler and disk. */
   readonly world: VirtualWorld
@@ -114,6 +125,7 @@ export class EmbeddedKernel implements KernelInterface {
     this.runner = runner
     const random = createRandom(options.seed ?? 1)
     const hooks = new Hooks()
+    const cgroups = new CgroupHooks()
     const mapSlots: (BpfMap | undefined)[] = []
     const programs = new IdTable<KernelObject<"program">>()
     // The whole of memory; its end is set afresh when memory grows.
@@ -136,6 +148,9 @@ export class EmbeddedKernel implements KernelInterface {
       mapAt: (address) => mapSlots[memory.view.getUint32(address, true)],
       programById: (id) => programs.get(id)?.value,
       device: (ifindex) => this.network.devices.get(ifindex),
+      get net(): Inet {
+        return self.network.inet
+      },
       get idleTask(): Task {
         return self.tasks.idle
       },
@@ -162,7 +177,10 @@ export class EmbeddedKernel implements KernelInterface {
     }
     this.state = state
     this.tasks = new Tasks(state, () => this.clock.now())
-    this.network = new NetworkStack(state, hooks, (map, index) => this.redirectTarget(map, index))
+    this.network = new NetworkStack(state, hooks, cgroups, (map, index) =>
+      this.redirectTarget(map, index),
+    )
+    this.sockets = new SocketCalls(this.network.inet)
     this.symbols = new Symbols(() => this.typesOf())
     this.events = new Events(state, hooks, user)
     this.world = new VirtualWorld(state, this.events, user, this.tasks)
@@ -196,6 +214,7 @@ export class EmbeddedKernel implements KernelInterface {
       links: new IdTable(),
       bpffs: this.bpffs,
       hooks,
+      cgroups,
       vmlinux: vmlinuxObject,
       mapSlots,
       descriptorRegion: state.descriptorRegion,
@@ -257,6 +276,13 @@ export class EmbeddedKernel implements KernelInterface {
     if (!path.startsWith("/")) return -ERRNO.ENOENT
     this.tasks.cgroupId(path)
     return this.tables.fds.open(new KernelObject("cgroup", { path }, () => {}))
+  }
+
+  openNetns(path: string): number {
+    const name = path.startsWith(NETNS_FOLDER) ? path.slice(NETNS_FOLDER.length) : ""
+    const namespace = this.network.inet.namespaces.get(name)
+    if (namespace === undefined) return -ERRNO.ENOENT
+    return this.tables.fds.open(new KernelObject("netns", { namespace }, () => {}))
   }
 
   openTracepoint(group: string, name: string): number {

@@ -7,6 +7,8 @@ import type { Btf } from "../btf/index.ts"
 import type { PacketBuffer } from "./contexts/packet-buffer.ts"
 import type { BpfMap, MapHost } from "./maps/map.ts"
 import type { NetworkDevice } from "./net/device.ts"
+import type { Inet } from "./net/inet.ts"
+import type { NetworkRun } from "./net/network-run.ts"
 import type { Program } from "./programs/program.ts"
 import type { Task } from "./tasks/task.ts"
 
@@ -42,6 +44,8 @@ export interface KernelState extends MapHost {
   mapAt(address: number): BpfMap | undefined
   programById(id: number): Program | undefined
   device(ifindex: number): NetworkDevice | undefined
+  /** Namespaces and sockets. */
+  readonly net: Inet
   /** The task that is current when nothing else says so: pid 0, `swapper/0`. */
   readonly idleTask: Task
   /** Tells readers of a ring buffer or perf array that there are records. */
@@ -85,6 +89,10 @@ export interface RunInput {
   readonly cpu?: number
   readonly task?: Task
   readonly packet?: PacketBuffer | null
+  /** What the run is about in the network: sockets, settings, messages. */
+  readonly network?: NetworkRun | null
+  /** What bpf_get_retval answers at the start: 0 by default. */
+  readonly returnValue?: number
   /** bpf_get_attach_cookie. */
   readonly cookie?: bigint
   /** bpf_get_func_ip of probes. */
@@ -103,14 +111,14 @@ export interface RunOutcome {
   /** r0 of the program that ended the run; both halves 0 after a fault. */
   readonly low: number
   readonly high: number
-  /** What bpf_set_retval left; 0 when nothing did. Absent where nothing could. */
-  readonly returnValue?: number
   /** Why the run ended early, or null. */
   readonly fault: import("../interpreter/index.ts").Fault | null
   /** What bpf_redirect and its like asked for; the hook that ran the program acts on it. */
   readonly redirect: Redirect | null
   /** Instructions executed. */
   readonly steps: number
+  /** What bpf_set_retval left (cgroup programs). */
+  readonly returnValue?: number
 }
 
 /** bpf_redirect, bpf_redirect_map, bpf_redirect_peer, bpf_redirect_neigh, bpf_clone_redirect. */
@@ -133,6 +141,7 @@ export interface Environment {
   readonly context: number
   readonly contextRegion: number
   readonly packet: PacketBuffer | null
+  readonly network: NetworkRun | null
   readonly cookie: bigint
   readonly functionArguments: { readonly address: number; readonly count: number } | null
   readonly functionIp: bigint | null

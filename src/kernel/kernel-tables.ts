@@ -4,6 +4,7 @@
  */
 
 import type { KernelState } from "./environment.ts"
+import type { CgroupHooks } from "./hooks/cgroups.ts"
 import type { Hooks } from "./hooks/hooks.ts"
 import type { BpfMap } from "./maps/map.ts"
 import type { Bpffs } from "./objects/bpffs.ts"
@@ -32,6 +33,7 @@ export interface KernelTables {
   readonly links: IdTable<KernelObject<"link">>
   readonly bpffs: Bpffs
   readonly hooks: Hooks
+  readonly cgroups: CgroupHooks
   /** The object of the kernel's own BTF, id 1. */
   readonly vmlinux: KernelObject<"btf">
   /** Maps by the index in the first u32 of their descriptor; holes are undefined. */

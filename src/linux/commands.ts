@@ -252,6 +252,12 @@ export const PACKINGS: { readonly [C in CommandName]?: Packing<Commands[C]> } = 
         .u32(12, a.flags)
       if (a.perf_event) attr.u64(16, a.perf_event.bpf_cookie)
       else if (a.tracing) attr.u32(16, a.tracing.target_btf_id).u64(24, a.tracing.cookie)
+      else if (a.netfilter)
+        attr
+          .u32(16, a.netfilter.pf)
+          .u32(20, a.netfilter.hooknum)
+          .u32(24, a.netfilter.priority)
+          .u32(28, a.netfilter.flags)
       else if (a.relative)
         attr.u32(16, a.relative.id ?? a.relative.fd).u64(24, a.relative.expected_revision)
       else attr.u32(16, a.target_btf_id)

@@ -224,6 +224,12 @@ export class LinuxKernel implements KernelInterface {
     return native.syscall(numbers.openat, -100, native.addressOf(bytes), 0o200000)
   }
 
+  openNetns(path: string): number {
+    const { native, numbers } = this.api
+    const bytes = new TextEncoder().encode(`${path}\0`)
+    return native.syscall(numbers.openat, -100, native.addressOf(bytes), 0)
+  }
+
   openTracepoint(group: string, name: string): number {
     const id = readText(`/sys/kernel/tracing/events/${group}/${name}/id`)
     if (id === null) return -ERRNO.ENOENT

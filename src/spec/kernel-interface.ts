@@ -369,6 +369,11 @@ export interface KernelInterface {
   interfaceIndex(name: string): number
   /** A file descriptor that stands for a cgroup (v2) directory, or a negative errno. */
   openCgroup(path: string): Fd
+  /**
+   * A file descriptor that stands for a network namespace, or a negative errno: `/run/netns/NAME`, or
+   * `/proc/self/ns/net` for our own.
+   */
+  openNetns?(path: string): Fd
   /** A perf event for a tracepoint, to attach with LINK_CREATE, or a negative errno. */
   openTracepoint(group: string, name: string): Fd
   /** A perf event for the entry (or return) of a kernel function, or a negative errno. */

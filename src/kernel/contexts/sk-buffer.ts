@@ -118,6 +118,8 @@ export class SkBuffer implements PacketBuffer {
   hasSocket = false
   /** Stands for the socket, which is another one in each packet: the key of its local storage. */
   socketOwner: object = {}
+  /** The socket that bpf_sk_assign has given the packet to, or null. */
+  assigned: object | null = null
   private readonly memory: KernelMemory
 
   constructor(memory: KernelMemory) {
@@ -169,6 +171,7 @@ export class SkBuffer implements PacketBuffer {
     this.gsoType = 0
     this.encapsulation = false
     this.l4Hash = false
+    this.assigned = null
     this.vlan = vlan
     this.tunnel = null
     memory.u8.fill(0, this.context, this.context + SKB_CONTEXT_BYTES)

@@ -12,7 +12,7 @@
 
 import { BPF_ATTACH_FLAG, BPF_CGROUP_MAX_PROGS, ERRNO } from "../../spec/index.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
-import type { Attachment, Link } from "./link.ts"
+import type { Attachment } from "./link.ts"
 
 const { BPF_F_ALLOW_OVERRIDE, BPF_F_ALLOW_MULTI, BPF_F_REPLACE, BPF_F_PREORDER } = BPF_ATTACH_FLAG
 const { BPF_F_BEFORE, BPF_F_AFTER, BPF_F_ID, BPF_F_LINK } = BPF_ATTACH_FLAG
@@ -34,7 +34,7 @@ interface CgroupList {
 /** What is to be attached, and how. */
 export interface CgroupAttach {
   readonly program: KernelObject<"program">
-  readonly link: Link | null
+  readonly byLink: boolean
   readonly flags: number
   readonly replace: KernelObject<"program"> | null
   /** What `relative_fd` or `relative_id` names. */
@@ -94,10 +94,10 @@ export class CgroupHooks {
     if (list.entries.length >= BPF_CGROUP_MAX_PROGS) return -ERRNO.E2BIG
     const old = this.entryToReplace(list, what)
     if (typeof old === "number") return old
-    const { program, link } = what
+    const { program } = what
     const entry: CgroupEntry = {
       program,
-      link,
+      link: null,
       cookie: 0n,
       flags: what.flags,
       path,
@@ -119,7 +119,7 @@ export class CgroupHooks {
   /** Takes an entry out. */
   remove(entry: CgroupEntry): boolean {
     const list = this.lists.get(`${entry.attachType}${entry.path}`)
-    const index = list?.entries.findIndex((one) => one === entry) ?? -1
+    const index = list?.entries.indexOf(entry) ?? -1
     if (list === undefined || index < 0) return false
     list.entries.splice(index, 1)
     if (list.entries.length === 0) list.flags = 0
@@ -178,7 +178,7 @@ export class CgroupHooks {
   private entryToReplace(list: CgroupList, what: CgroupAttach): CgroupEntry | null | number {
     if (!(what.flags & BPF_F_ALLOW_MULTI)) return list.entries[0] ?? null
     for (const entry of list.entries) {
-      if (what.link !== null || entry.link !== null) continue
+      if (what.byLink || entry.link !== null) continue
       if (entry.program === what.program && entry.program !== what.replace) return -ERRNO.EINVAL
     }
     if (what.replace === null) return null

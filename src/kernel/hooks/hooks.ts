@@ -28,7 +28,6 @@ export class Hooks {
 /** Keys of sites. `attachType` is enum bpf_attach_type. */
 export const hookKey = {
   device: (ifindex: number, attachType: number): string => `dev/${ifindex}/${attachType}`,
-  cgroup: (path: string, attachType: number): string => `cgroup/${attachType}${path}`,
   tracepoint: (group: string, name: string): string => `tp/${group}/${name}`,
   /** Raw tracepoints and tp_btf share the tracepoint's bare name. */
   rawTracepoint: (name: string): string => `raw_tp/${name}`,
@@ -41,5 +40,5 @@ export const hookKey = {
   perfEvent: (id: number): string => `perf/${id}`,
   /** fentry, fexit and fmod_ret of a kernel function. */
   trampoline: (name: string, attachType: number): string => `fn/${attachType}/${name}`,
-  netns: (attachType: number): string => `netns/${attachType}`,
+  netns: (attachType: number, namespace: number): string => `netns/${attachType}/${namespace}`,
 } as const

@@ -37,7 +37,15 @@ export type LinkTarget =
   | { readonly kind: "raw_tracepoint"; readonly name: string }
   | { readonly kind: "tracing"; readonly objectId: number; readonly btfId: number }
   | { readonly kind: "tracepoint"; readonly name: string }
-  | { readonly kind: "netns" }
+  | { readonly kind: "netns"; readonly inode: number }
+  | {
+      readonly kind: "netfilter"
+      readonly pf: number
+      readonly hook: number
+      readonly priority: number
+      readonly flags: number
+    }
+  | { readonly kind: "sockmap"; readonly mapId: number }
   | {
       readonly kind: "iter"
       readonly name: string

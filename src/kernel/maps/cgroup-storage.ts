@@ -8,8 +8,8 @@
 
 import { BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
 import { roundUp8 } from "./bytes.ts"
-import { MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
 import { ElementPool } from "./element-pool.ts"
+import { MapBase, type MapSetup, valueRegionFlags } from "./map-base.ts"
 
 /** Whose value it is: `struct bpf_cgroup_storage_key`. */
 export interface CgroupStorageKey {
@@ -63,9 +63,7 @@ export class CgroupStorageMap extends MapBase {
   private at(key: number): { readonly value: number } | undefined {
     const { view } = this.memory
     const attachType = this.keySize === 8 ? 0 : view.getUint32(key + 8, true)
-    return this.elements.get(
-      this.textOf({ cgroupId: view.getBigUint64(key, true), attachType }),
-    )
+    return this.elements.get(this.textOf({ cgroupId: view.getBigUint64(key, true), attachType }))
   }
 
   protected override sysLookup(key: number): number {
@@ -87,7 +85,8 @@ export class CgroupStorageMap extends MapBase {
 
   protected override nextKey(key: number): number {
     const all = [...this.elements.values()]
-    const index = key === 0 ? -1 : all.findIndex((one) => one === this.at(key))
+    const current = key === 0 ? undefined : this.at(key)
+    const index = all.findIndex((one) => one.value === current?.value)
     if (key !== 0 && index < 0) return -ERRNO.ENOENT
     const next = all[index + 1]
     if (next === undefined) return -ERRNO.ENOENT

@@ -8,6 +8,7 @@ export {
   updateBatch,
 } from "./batch.ts"
 export { BloomFilter } from "./bloom-filter.ts"
+export { CgroupStorageMap } from "./cgroup-storage.ts"
 export { NR_CPUS } from "./create-checks.ts"
 export {
   type ArrayPlace,
@@ -19,7 +20,6 @@ export {
   type MapEngines,
   mapEngines,
 } from "./engines.ts"
-export { CgroupStorageMap } from "./cgroup-storage.ts"
 export { HashMap } from "./hash.ts"
 export { HashOfMaps } from "./hash-of-maps.ts"
 export { HashTable } from "./hash-table.ts"

@@ -16,11 +16,13 @@ import type { BpfMap, ReferenceMap } from "./map.ts"
 import { clampFlags, MapBase, type MapSetup } from "./map-base.ts"
 
 /** An object with an id, or a counted reference to one. */
-export type Identified = { readonly id?: number } | { readonly value: { readonly id?: number } }
+export type Identified =
+  | { readonly id?: number | bigint }
+  | { readonly value: { readonly id?: number } }
 
 /** The id of an object that a map refers to (0 when it has none). */
 export function idOf(object: Identified): number {
-  return ("value" in object ? object.value.id : object.id) ?? 0
+  return Number(("value" in object ? object.value.id : object.id) ?? 0)
 }
 
 /** What a map looks like from a map of maps: 0, or -EINVAL (bpf_map_meta_equal, array_map_meta_equal). */

@@ -4,7 +4,12 @@
  * local_storage.c cgroup_storage_map_alloc).
  */
 
-import { BPF_MAP_FLAG as FLAG, BPF_MAP_TYPE as TYPE, ERRNO, MAX_MAP_KEY_SIZE } from "../../spec/index.ts"
+import {
+  ERRNO,
+  BPF_MAP_FLAG as FLAG,
+  MAX_MAP_KEY_SIZE,
+  BPF_MAP_TYPE as TYPE,
+} from "../../spec/index.ts"
 import { type CreateRequest, checkArray } from "./create-checks.ts"
 
 const SOCKET_FLAGS = FLAG.BPF_F_NUMA_NODE | FLAG.BPF_F_RDONLY | FLAG.BPF_F_WRONLY

@@ -12,7 +12,7 @@ import { createPsock, dropPrograms, type PsockPrograms, takePrograms } from "../
 import { type Socket, TCP } from "../net/socket.ts"
 import { AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, IPPROTO_UDP } from "../net/wire.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
-import { DESCRIPTOR, MapBase, type MapSetup } from "./map-base.ts"
+import { MapBase, type MapSetup } from "./map-base.ts"
 
 /** How the maps reach the sockets of the kernel around them. */
 export interface SocketResolver {
@@ -25,6 +25,15 @@ export interface SocketResolver {
   socketAt(offset: number): Socket | undefined
   /** Region of the structures. */
   readonly region: number
+}
+
+/** A map outside of a kernel: there are no descriptors and no sockets. */
+const NO_SOCKETS: SocketResolver = {
+  socket: () => -ERRNO.EBADF,
+  cookie: () => 0n,
+  view: () => 0,
+  socketAt: () => undefined,
+  region: 0,
 }
 
 const FD_MAX = 0x7fffffff
@@ -41,7 +50,8 @@ abstract class SocketTableMap extends MapBase {
   /** Set by the kernel when the map has been made. */
   set resolver(resolver: SocketResolver) {
     this.resolverOrNone = resolver
-    this.describe(DESCRIPTOR.VALUE_REGION, resolver.region)
+    // The descriptor names the region of values.
+    this.initialize()
   }
 
   get valueRegion(): number {
@@ -49,8 +59,7 @@ abstract class SocketTableMap extends MapBase {
   }
 
   protected sockets(): SocketResolver {
-    if (this.resolverOrNone === undefined) throw new Error("a map of sockets without a kernel")
-    return this.resolverOrNone
+    return this.resolverOrNone ?? NO_SOCKETS
   }
 
   /** The socket that a system call's value names, or a negative errno. */
@@ -303,7 +312,9 @@ export class ReuseportArray extends SocketTableMap {
     const refused = this.refusal(index, socket, flags)
     if (refused !== 0) return refused
     this.drop(index)
-    const forget = (): void => this.drop(index)
+    const forget = (): void => {
+      this.drop(index)
+    }
     this.members.set(index, socket)
     this.forgetters.set(index, forget)
     socket.onRelease.add(forget)

@@ -3,6 +3,8 @@
  * passed, dropped, sent back or redirected; everything is counted.
  */
 
+import type { NetNamespace } from "./namespace.ts"
+
 export interface DeviceCounters {
   rxPackets: number
   rxBytes: number
@@ -25,12 +27,26 @@ export interface Received {
   readonly redirectedTo: number
 }
 
+/** What a device does with frames: see {@link DeviceOptions}. */
+export type DeviceKind = "veth" | "loopback" | "netkit"
+
+/** An address of a device and the length of its prefix. */
+export interface DeviceAddress {
+  readonly address: Uint8Array
+  readonly length: number
+}
+
 export interface NetworkDevice {
   readonly ifindex: number
   readonly name: string
+  readonly kind: DeviceKind
+  /** A netkit device that programs are attached to from its own side. */
+  readonly primary: boolean
+  namespace: NetNamespace
+  readonly addresses: DeviceAddress[]
   /** 6 bytes. */
   readonly mac: Uint8Array
-  readonly mtu: number
+  mtu: number
   readonly queues: number
   /** The other end of a veth pair, or null. */
   peer: NetworkDevice | null
@@ -47,6 +63,9 @@ export const KEPT_MAX = 65_536
 
 export interface DeviceOptions {
   readonly name: string
+  /** "veth" by default, also for a device without a peer. */
+  readonly kind?: DeviceKind
+  readonly primary?: boolean
   readonly mac?: Uint8Array
   readonly mtu?: number
   readonly queues?: number
@@ -58,7 +77,11 @@ const MTU_MIN = 68
 const MTU_MAX = 65_536
 
 /** A device that is up, with counters at zero. */
-export function createDevice(ifindex: number, options: DeviceOptions): NetworkDevice {
+export function createDevice(
+  ifindex: number,
+  options: DeviceOptions,
+  namespace: NetNamespace,
+): NetworkDevice {
   const { name, mtu = 1500, queues = 1 } = options
   if (!/^[^\s/:]+$/.test(name) || name.length > NAME_MAX)
     throw new RangeError(
@@ -69,6 +92,10 @@ export function createDevice(ifindex: number, options: DeviceOptions): NetworkDe
   return {
     ifindex,
     name,
+    kind: options.kind ?? "veth",
+    primary: options.primary ?? false,
+    namespace,
+    addresses: [],
     // Locally administered, and different for each device.
     mac: options.mac ?? new Uint8Array([0x02, 0x53, 0x4b, 0, ifindex >> 8, ifindex & 0xff]),
     mtu,

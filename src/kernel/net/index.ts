@@ -1,2 +1,6 @@
 export * from "./device.ts"
+export * from "./inet.ts"
+export * from "./namespace.ts"
+export { type Endpoint, Socket, TCP } from "./socket.ts"
+export * from "./socket-calls.ts"
 export * from "./stack.ts"

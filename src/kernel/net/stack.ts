@@ -2,11 +2,13 @@
  * The path of a frame through the virtual network:
  *
  * ```text
- * receive → XDP → TCX ingress → delivered (cgroup_skb ingress)
+ * receive → XDP → TCX ingress → delivered
  *            │ tx, redirect      │ redirect
  *            ▼                   ▼
- * transmit → TCX egress → peer's receive, or `transmitted`
+ * transmit → (netkit) → TCX egress → peer's receive, or `transmitted`
  * ```
+ *
+ * What is delivered goes on in the protocols ({@link Inet}) when the outermost frame is done with.
  *
  * XDP_TX and XDP_REDIRECT leave the device without passing TCX egress, as in Linux
  * (linux v6.18 net/core/dev.c, net/core/filter.c xdp_do_redirect, drivers/net/veth.c).
@@ -15,6 +17,7 @@
 import { BPF_ATTACH_TYPE } from "../../spec/index.ts"
 import { SkBuffer, XdpBuffer } from "../contexts/index.ts"
 import type { KernelState, Redirect, RunOutcome } from "../environment.ts"
+import type { CgroupHooks } from "../hooks/cgroups.ts"
 import { type Hooks, hookKey } from "../hooks/hooks.ts"
 import type { BpfMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
@@ -25,6 +28,10 @@ import {
   type NetworkDevice,
   type Received,
 } from "./device.ts"
+import { type FrameMeta, Inet, NO_META } from "./inet.ts"
+import type { NetNamespace } from "./namespace.ts"
+import { Socket } from "./socket.ts"
+import { socketFields } from "./socket-memory.ts"
 
 const XDP_DROP = 1
 const XDP_PASS = 2
@@ -56,13 +63,16 @@ export interface RedirectTarget {
 
 export class NetworkStack {
   readonly devices: Map<number, NetworkDevice> = new Map()
+  /** Namespaces, protocols and sockets. */
+  readonly inet: Inet
   private readonly kernel: KernelState
   private readonly hooks: Hooks
   /** Where the entry of a devmap points; undefined for none. */
   private readonly resolveTarget: (map: BpfMap, index: number) => RedirectTarget | undefined
-  private readonly byName = new Map<string, NetworkDevice>()
   private nextIfindex = 1
   private depth = 0
+  /** What the programs of the last frame that passed left beside it. */
+  private meta: FrameMeta = NO_META
   /** One buffer of each kind by nesting level. */
   private readonly xdpBuffers: XdpBuffer[] = []
   private readonly skBuffers: SkBuffer[] = []
@@ -70,21 +80,55 @@ export class NetworkStack {
   constructor(
     kernel: KernelState,
     hooks: Hooks,
+    cgroups: CgroupHooks,
     resolveTarget: (map: BpfMap, index: number) => RedirectTarget | undefined,
   ) {
     this.kernel = kernel
     this.hooks = hooks
     this.resolveTarget = resolveTarget
-    this.add({ name: "lo", mtu: 65_536, mac: new Uint8Array(6) })
+    this.inet = new Inet(kernel, this, hooks, cgroups)
   }
 
   /** A new device without a peer: what it sends can be read from `transmitted`. */
   add(options: DeviceOptions): NetworkDevice {
-    if (this.byName.has(options.name)) throw new RangeError(`device ${options.name} exists already`)
-    const device = createDevice(this.nextIfindex++, options)
+    return this.addTo(this.inet.initial, options)
+  }
+
+  /** A new device in a namespace. */
+  addTo(namespace: NetNamespace, options: DeviceOptions): NetworkDevice {
+    if (namespace.device(options.name) !== undefined)
+      throw new RangeError(`device ${options.name} exists already`)
+    const device = createDevice(this.nextIfindex++, options, namespace)
     this.devices.set(device.ifindex, device)
-    this.byName.set(device.name, device)
+    namespace.devices.push(device)
     return device
+  }
+
+  /** Moves a device to another namespace, where it has no addresses yet. */
+  move(device: NetworkDevice, namespace: NetNamespace): void {
+    const { devices } = device.namespace
+    devices.splice(devices.indexOf(device), 1)
+    device.addresses.length = 0
+    device.namespace.routes
+      .filter((route) => route.device === device)
+      .forEach((route) => {
+        device.namespace.removeRoute(route)
+      })
+    device.namespace = namespace
+    namespace.devices.push(device)
+  }
+
+  /** Takes a device (and its peer) away; what redirects to it is dropped from now on. */
+  remove(device: NetworkDevice): void {
+    for (const one of device.peer === null ? [device] : [device, device.peer]) {
+      one.up = false
+      one.peer = null
+      const { namespace } = one
+      for (const route of namespace.routes.filter((each) => each.device === one))
+        namespace.removeRoute(route)
+      namespace.devices.splice(namespace.devices.indexOf(one), 1)
+      this.devices.delete(one.ifindex)
+    }
   }
 
   /** Two devices, each receiving what the other sends. */
@@ -97,11 +141,16 @@ export class NetworkStack {
   }
 
   find(name: string): NetworkDevice | undefined {
-    return this.byName.get(name)
+    return this.inet.initial.device(name)
   }
 
   /** Hands a frame to a device as if it had come in from the wire. */
-  receive(device: NetworkDevice, frame: Uint8Array, options: ReceiveOptions = {}): Received {
+  receive(
+    device: NetworkDevice,
+    frame: Uint8Array,
+    options: ReceiveOptions = {},
+    meta: FrameMeta = NO_META,
+  ): Received {
     const { counters } = device
     if (!device.up || this.depth >= RECURSION_MAX) {
       counters.rxDropped++
@@ -116,36 +165,50 @@ export class NetworkStack {
         if (afterXdp.verdict === "drop" || afterXdp.verdict === "aborted") counters.rxDropped++
         return afterXdp
       }
-      const result = this.ingress(device, afterXdp.frame, options)
+      const result = this.ingress(device, afterXdp.frame, options, meta)
       if (result.verdict === "drop") counters.rxDropped++
       return result
     } finally {
       this.depth--
+      if (this.depth === 0) this.inet.drain()
     }
   }
 
   /** Sends a frame out of a device, through its egress programs. */
-  transmit(device: NetworkDevice, frame: Uint8Array): void {
+  transmit(device: NetworkDevice, frame: Uint8Array, meta: FrameMeta = NO_META): void {
     if (!device.up || this.depth >= RECURSION_MAX) {
       device.counters.txDropped++
       return
     }
     this.depth++
     try {
-      const result = this.runTcx(device, frame, BPF_ATTACH_TYPE.BPF_TCX_EGRESS, {})
+      let result = this.runTcx(device, frame, BPF_ATTACH_TYPE.BPF_TCX_EGRESS, {}, meta)
+      if (result.verdict === "pass" && device.kind === "netkit") {
+        const side = device.primary
+          ? BPF_ATTACH_TYPE.BPF_NETKIT_PRIMARY
+          : BPF_ATTACH_TYPE.BPF_NETKIT_PEER
+        result = this.runTcx(device, result.frame, side, {}, this.meta)
+      }
       if (result.verdict === "drop") device.counters.txDropped++
-      else if (result.verdict === "pass") this.wire(device, result.frame)
+      else if (result.verdict === "pass") this.wire(device, result.frame, this.meta)
     } finally {
       this.depth--
+      if (this.depth === 0) this.inet.drain()
     }
   }
 
   /** Puts a frame on the wire behind a device: no more programs of this device see it. */
-  private wire(device: NetworkDevice, frame: Uint8Array): void {
+  private wire(device: NetworkDevice, frame: Uint8Array, meta: FrameMeta = NO_META): void {
     device.counters.txPackets++
     device.counters.txBytes += frame.length
-    if (device.peer !== null) this.receive(device.peer, frame)
-    else keep(device.transmitted, frame)
+    const { peer } = device
+    if (device.kind === "loopback") this.receive(device, frame, {}, { ...meta, socket: null })
+    else if (peer === null) keep(device.transmitted, frame)
+    else {
+      // Another namespace does not see marks (skb_scrub_packet).
+      const same = peer.namespace === device.namespace
+      this.receive(peer, frame, {}, same ? { ...meta, socket: null } : NO_META)
+    }
   }
 
   private runXdp(device: NetworkDevice, frame: Uint8Array, options: ReceiveOptions): Received {
@@ -222,11 +285,16 @@ export class NetworkStack {
     return ifindex
   }
 
-  private ingress(device: NetworkDevice, frame: Uint8Array, options: ReceiveOptions): Received {
-    const result = this.runTcx(device, frame, BPF_ATTACH_TYPE.BPF_TCX_INGRESS, options)
+  private ingress(
+    device: NetworkDevice,
+    frame: Uint8Array,
+    options: ReceiveOptions,
+    meta: FrameMeta,
+  ): Received {
+    const result = this.runTcx(device, frame, BPF_ATTACH_TYPE.BPF_TCX_INGRESS, options, meta)
     if (result.verdict === "pass") {
-      if (!this.passesCgroups(device, result.frame)) return { ...result, verdict: "drop" }
       keep(device.delivered, result.frame)
+      this.inet.deliver(device, result.frame, this.meta)
     }
     return result
   }
@@ -237,7 +305,9 @@ export class NetworkStack {
     frame: Uint8Array,
     attachType: number,
     options: ReceiveOptions,
+    meta: FrameMeta,
   ): Received {
+    this.meta = meta
     const site = this.hooks.find(hookKey.device(device.ifindex, attachType))
     if (site === undefined || site.attachments.length === 0)
       return { verdict: "pass", frame, redirectedTo: 0 }
@@ -249,7 +319,13 @@ export class NetworkStack {
       ingressIfindex: ingress ? device.ifindex : 0,
       queue: options.queue,
       untagVlan: ingress,
+      mark: meta.mark,
+      priority: meta.priority,
+      socket: meta.socket === null ? null : socketFields(meta.socket),
     })
+    if (meta.socket !== null) this.inet.programs.ownBy(buffer, meta.socket)
+    // Only what bpf_sk_assign gives survives reception.
+    if (ingress) buffer.assigned = meta.socket
     let code = TC_ACT_UNSPEC
     let redirect: Redirect | null = null
     for (const attachment of [...site.attachments]) {
@@ -264,6 +340,12 @@ export class NetworkStack {
       if (code !== TC_ACT_UNSPEC) break
     }
     const out = buffer.frame()
+    const { assigned } = buffer
+    this.meta = {
+      mark: buffer.get("mark"),
+      priority: buffer.get("priority"),
+      socket: assigned instanceof Socket ? assigned : ingress ? null : meta.socket,
+    }
     switch (code) {
       case TC_ACT_SHOT:
       case TC_ACT_STOLEN:
@@ -289,30 +371,6 @@ export class NetworkStack {
     return { verdict: "redirect", frame, redirectedTo: device.ifindex }
   }
 
-  /** cgroup_skb ingress programs of the root cgroup, to which the virtual sockets belong. */
-  private passesCgroups(device: NetworkDevice, frame: Uint8Array): boolean {
-    return this.runCgroup("/", BPF_ATTACH_TYPE.BPF_CGROUP_INET_INGRESS, device, frame)
-  }
-
-  /** Runs the cgroup_skb programs of a cgroup and its ancestors; every one must say 1. */
-  runCgroup(path: string, attachType: number, device: NetworkDevice, frame: Uint8Array): boolean {
-    let allowed = true
-    for (const ancestor of pathAndAncestors(path)) {
-      const site = this.hooks.find(hookKey.cgroup(ancestor, attachType))
-      for (const attachment of [...(site?.attachments ?? [])]) {
-        const buffer = (this.skBuffers[this.depth] ??= new SkBuffer(this.kernel.memory))
-        buffer.load(frame, { ifindex: device.ifindex, mac: device.mac, networkLayer: true })
-        const outcome = this.kernel.run(attachment.program.value, {
-          context: buffer.context,
-          contextRegion: buffer.contextRegion,
-          packet: buffer,
-        })
-        if (outcome.fault !== null || (outcome.low & 1) === 0) allowed = false
-      }
-    }
-    return allowed
-  }
-
   /** bpf_clone_redirect: a copy leaves now, the original goes on. */
   cloneRedirect(frame: Uint8Array, ifindex: number, ingress: boolean): boolean {
     const device = this.devices.get(ifindex)
@@ -326,12 +384,4 @@ export class NetworkStack {
 function keep(frames: Uint8Array[], frame: Uint8Array): void {
   if (frames.length >= KEPT_MAX) frames.shift()
   frames.push(frame)
-}
-
-/** `/a/b` → `/a/b`, `/a`, `/`. */
-function pathAndAncestors(path: string): string[] {
-  const all: string[] = []
-  for (let at = path; at !== "/" && at !== ""; at = at.slice(0, at.lastIndexOf("/"))) all.push(at)
-  all.push("/")
-  return all
 }

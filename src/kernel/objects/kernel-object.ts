@@ -7,6 +7,8 @@
 import type { Link } from "../hooks/link.ts"
 import type { BpfIterator } from "../iterators/iterator.ts"
 import type { BpfMap } from "../maps/map.ts"
+import type { NetNamespace } from "../net/namespace.ts"
+import type { Socket } from "../net/socket.ts"
 import type { Program } from "../programs/program.ts"
 import type { BtfObject } from "./btf-object.ts"
 import type { PerfEventHandle } from "./perf-event.ts"
@@ -26,6 +28,11 @@ export interface CgroupHandle {
   readonly path: string
 }
 
+/** A network namespace, opened as LINK_CREATE's target. */
+export interface NetNamespaceHandle {
+  readonly namespace: NetNamespace
+}
+
 /** What each kind of object holds. */
 export interface ObjectValues {
   map: MapEntry
@@ -36,6 +43,8 @@ export interface ObjectValues {
   perf_event: PerfEventHandle
   iter: BpfIterator
   stats: { readonly type: number }
+  socket: Socket
+  netns: NetNamespaceHandle
 }
 
 export type ObjectKind = keyof ObjectValues

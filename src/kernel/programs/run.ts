@@ -3,7 +3,7 @@
  * each run. This is the only place from which the engines are entered.
  */
 
-import { REGION_TAG } from "../../interpreter/index.ts"
+import { REGION_TAG, type Run } from "../../interpreter/index.ts"
 import type { Environment, KernelState, RunInput, RunOutcome } from "../environment.ts"
 import { type EngineOptions, Engines } from "./engines.ts"
 import type { Program } from "./program.ts"
@@ -37,7 +37,35 @@ export class Runner {
       program.recursionMisses++
       return { low: 0, high: 0, fault: null, redirect: null, steps: 0 }
     }
-    const environment: Environment = {
+    return this.within(kernel, program, input, (run, depth) => {
+      const { low, high, fault, steps } = this.engines.run(kernel, program, depth, run)
+      const { redirect, returnValue } = run.environment
+      return { low, high, fault, redirect, returnValue, steps }
+    })
+  }
+
+  /** What `body` runs happens one level deeper, on the CPU of the input. */
+  within<R>(
+    kernel: KernelState,
+    program: Program,
+    input: RunInput,
+    body: (run: Run<Environment>, depth: number) => R,
+  ): R {
+    const environment = this.environmentOf(kernel, program, input)
+    const outerCpu = this.cpu
+    this.cpu = environment.cpu
+    const depth = this.depth++
+    try {
+      const first = [input.context, REGION_TAG | input.contextRegion] as const
+      return body({ environment, arguments: [first], budget: this.options.budget }, depth)
+    } finally {
+      this.depth--
+      this.cpu = outerCpu
+    }
+  }
+
+  private environmentOf(kernel: KernelState, program: Program, input: RunInput): Environment {
+    return {
       kernel,
       program,
       cpu: input.cpu ?? this.cpu,
@@ -45,6 +73,7 @@ export class Runner {
       context: input.context,
       contextRegion: input.contextRegion,
       packet: input.packet ?? null,
+      network: input.network ?? null,
       cookie: input.cookie ?? 0n,
       functionArguments: input.functionArguments ?? null,
       functionIp: input.functionIp ?? null,
@@ -53,22 +82,7 @@ export class Runner {
       perf: input.perf ?? null,
       redirect: null,
       lock: 0,
-      returnValue: 0,
-    }
-    const outerCpu = this.cpu
-    this.cpu = environment.cpu
-    const depth = this.depth++
-    try {
-      const { low, high, fault, steps } = this.engines.run(kernel, program, depth, {
-        environment,
-        arguments: [[input.context, REGION_TAG | input.contextRegion]],
-        budget: this.options.budget,
-      })
-      const { redirect, returnValue } = environment
-      return { low, high, fault, redirect, returnValue, steps }
-    } finally {
-      this.depth--
-      this.cpu = outerCpu
+      returnValue: input.returnValue ?? 0,
     }
   }
 
@@ -91,6 +105,7 @@ export class Runner {
       context: 0,
       contextRegion: 0,
       packet: null,
+      network: null,
       cookie: 0n,
       functionArguments: null,
       functionIp: null,

@@ -220,6 +220,17 @@ function linkInfo(link: Link, arrays: Arrays): Uint8Array {
       view.setUint32(52, target.pid, true)
       break
     case "netns":
+      view.setUint32(16, link.attached ? target.inode : 0, true)
+      view.setUint32(20, link.attachType, true)
+      break
+    case "netfilter":
+      view.setUint32(16, target.pf, true)
+      view.setUint32(20, target.hook, true)
+      view.setInt32(24, target.priority, true)
+      view.setUint32(28, target.flags, true)
+      break
+    case "sockmap":
+      view.setUint32(16, link.attached ? target.mapId : 0, true)
       view.setUint32(20, link.attachType, true)
   }
   return info

@@ -20,6 +20,7 @@ import { AT_END, type HookSite, type Position } from "../hooks/site.ts"
 import type { KernelTables } from "../kernel-tables.ts"
 import { KernelObject } from "../objects/kernel-object.ts"
 import type { Program } from "../programs/program.ts"
+import { isNetworkLink, networkLinkCreate } from "./network-links.ts"
 import { tracingLink } from "./tracing-links.ts"
 
 const T = BPF_PROG_TYPE
@@ -42,6 +43,8 @@ interface Place {
 export function linkCreate(tables: KernelTables, attr: LinkCreateAttr): number {
   const program = tables.fds.get(attr.prog_fd, "program")
   if (typeof program === "number") return program
+  if (isNetworkLink(program.value.type, attr.attach_type))
+    return networkLinkCreate(tables, program, attr)
   const traced = tracingLink(tables, program, attr)
   if (traced !== null) return traced
   const place = placeOf(tables, program.value, attr)
@@ -93,14 +96,11 @@ function placeOf(tables: KernelTables, program: Program, attr: LinkCreateAttr): 
       if (attachType === A.BPF_TCX_INGRESS || attachType === A.BPF_TCX_EGRESS)
         return devicePlace(tables, attr, L.BPF_LINK_TYPE_TCX)
       return -ERRNO.EINVAL
-    case T.BPF_PROG_TYPE_CGROUP_SKB:
-      return cgroupPlace(tables, attr)
     case T.BPF_PROG_TYPE_TRACING:
     case T.BPF_PROG_TYPE_LSM:
       if (attachType !== program.expectedAttachType || program.attachTarget === null)
         return -ERRNO.EINVAL
       return tracingPlace(program, program.attachTarget)
-    // Hooks that nothing fires yet (sockets, sysctl, devices…) answer as a Linux without them does.
     default:
       return -ERRNO.EINVAL
   }
@@ -115,19 +115,6 @@ function devicePlace(tables: KernelTables, attr: LinkCreateAttr, linkType: numbe
     key: hookKey.device(ifindex, attr.attach_type),
     target: { kind: "device", ifindex },
     exclusive: linkType === L.BPF_LINK_TYPE_XDP,
-  }
-}
-
-function cgroupPlace(tables: KernelTables, attr: LinkCreateAttr): Place | number {
-  // Either direction: Linux enforces the expected one only on programs that return more than 1.
-  if (attr.attach_type > A.BPF_CGROUP_INET_EGRESS) return -ERRNO.EINVAL
-  const cgroup = tables.fds.get(attr.target_fd, "cgroup")
-  if (typeof cgroup === "number") return cgroup
-  return {
-    linkType: L.BPF_LINK_TYPE_CGROUP,
-    key: hookKey.cgroup(cgroup.value.path, attr.attach_type),
-    target: { kind: "cgroup", cgroupId: tables.world.cgroupId(cgroup.value.path) },
-    repeatable: true,
   }
 }
 
@@ -226,6 +213,7 @@ export function linkUpdate(tables: KernelTables, attr: LinkUpdateAttr): number {
   const next = tables.fds.get(attr.new_prog_fd, "program")
   if (typeof next === "number") return next
   const link = object.value
+  if (link.target.kind === "netfilter") return -ERRNO.EOPNOTSUPP
   if (NOT_UPDATABLE.includes(link.target.kind)) return -ERRNO.EINVAL
   const { attachment } = link
   if (flags & BPF_ATTACH_FLAG.BPF_F_REPLACE) {

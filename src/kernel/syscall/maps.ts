@@ -20,6 +20,7 @@ import { createMap, RedirectMap } from "../maps/index.ts"
 import { type AccessMode, READ_WRITE } from "../objects/fd-table.ts"
 import { KernelObject, type MapEntry } from "../objects/kernel-object.ts"
 import { valueFields } from "../types/value-fields.ts"
+import { connectMap } from "./map-world.ts"
 import {
   deleteReference,
   isReferenceMap,
@@ -76,10 +77,12 @@ export function mapCreate(tables: KernelTables, attr: MapCreateAttr): number {
     tables.maps.delete(map.id)
     tables.mapSlots[slot] = undefined
     releaseReferences(tables, map)
+    disconnect()
     map.destroy()
     btf?.put()
   })
   map.id = tables.maps.add(object)
+  const disconnect = connectMap(tables, map)
   if (map instanceof RedirectMap) map.resolver = redirectResolver(tables)
   tables.mapSlots[slot] = map
   if (isReferenceMap(map)) map.lastUserReferenceDropped = () => onLastUserReference(tables, entry)

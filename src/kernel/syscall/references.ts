@@ -13,6 +13,8 @@ import type { Program } from "../programs/program.ts"
 
 type ProgramArray = ReferenceMap<KernelObject<"program">>
 type MapOfMaps = ReferenceMap<BpfMap>
+type CgroupArray = ReferenceMap<{ readonly id: bigint }>
+type ReferencesMap = ProgramArray | MapOfMaps | CgroupArray
 
 const MAPS_OF_MAPS: readonly number[] = [
   BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY_OF_MAPS,
@@ -21,16 +23,18 @@ const MAPS_OF_MAPS: readonly number[] = [
 
 const isProgramArray = (map: BpfMap): map is ProgramArray =>
   map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_PROG_ARRAY
+const isCgroupArray = (map: BpfMap): map is CgroupArray =>
+  map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_CGROUP_ARRAY
 const isMapOfMaps = (map: BpfMap): map is MapOfMaps => MAPS_OF_MAPS.includes(map.type)
 
 /** Whether the values are descriptors that this file turns into references. */
-export function isReferenceMap(map: BpfMap): map is ProgramArray | MapOfMaps {
-  return isProgramArray(map) || isMapOfMaps(map)
+export function isReferenceMap(map: BpfMap): map is ReferencesMap {
+  return isProgramArray(map) || isMapOfMaps(map) || isCgroupArray(map)
 }
 
 export function updateReference(
   tables: KernelTables,
-  map: ProgramArray | MapOfMaps,
+  map: ReferencesMap,
   key: Uint8Array | undefined,
   value: Uint8Array,
   flags: bigint,
@@ -39,6 +43,7 @@ export function updateReference(
   const refused = map.checkReference(key, flags)
   if (refused !== 0) return refused
   const fd = new DataView(value.buffer, value.byteOffset).getInt32(0, true)
+  if (isCgroupArray(map)) return updateCgroup(tables, map, key, fd, flags)
   return isProgramArray(map)
     ? updateProgram(tables, map, key, fd, flags)
     : updateInnerMap(tables, map as MapOfMaps, key, fd, flags)
@@ -90,13 +95,28 @@ function updateInnerMap(
   return result
 }
 
+/** Cgroups live as long as the kernel: the array holds their ids. */
+function updateCgroup(
+  tables: KernelTables,
+  map: CgroupArray,
+  key: Uint8Array,
+  fd: number,
+  flags: bigint,
+): number {
+  const cgroup = tables.fds.get(fd, "cgroup")
+  if (typeof cgroup === "number") return -ERRNO.EBADF
+  const reference = { id: tables.world.cgroupId(cgroup.value.path) }
+  return map.setReference(key, reference, flags, () => undefined)
+}
+
 export function deleteReference(
   tables: KernelTables,
-  map: ProgramArray | MapOfMaps,
+  map: ReferencesMap,
   key: Uint8Array | undefined,
 ): number {
   if (key === undefined || key.length < map.keySize) return -ERRNO.EFAULT
   if (isProgramArray(map)) return map.deleteReference(key, (old) => old.put())
+  if (isCgroupArray(map)) return map.deleteReference(key, () => undefined)
   return (map as MapOfMaps).deleteReference(key, (old) => tables.mapObject(old).put())
 }
 
