@@ -129,6 +129,33 @@ export function printRegister(
   return `${text}(${parts.join(",")})`
 }
 
+const VIOLATIONS: readonly string[] = [
+  "",
+  "range bounds violation",
+  "const tnum out of sync with range bounds",
+  "const subreg tnum out of sync with range bounds",
+]
+
+/**
+ * What Linux says of a register whose ranges contradict each other, before it forgets them; empty
+ * when they do not. `context` is `alu`, `true_reg1`, `true_reg2`, `false_reg1`, `false_reg2`…
+ */
+export function invariantViolation(domain: Domain, r: number, context: string): string {
+  const violation = domain.boundsInsane(r)
+  if (violation === 0) return ""
+  const { u32, u64 } = domain
+  const pair = (min: number, max: number): string =>
+    `[${hexText(u64[(r + min) >> 3])}, ${hexText(u64[(r + max) >> 3])}]`
+  const pair32 = (min: number, max: number): string =>
+    `[0x${u32[(r + min) >> 2].toString(16)}, 0x${u32[(r + max) >> 2].toString(16)}]`
+  return (
+    `verifier bug: REG INVARIANTS VIOLATION (${context}): ${VIOLATIONS[violation]} ` +
+    `u64=${pair(REG_UMIN, REG_UMAX)} s64=${pair(REG_SMIN, REG_SMAX)} ` +
+    `u32=${pair32(REG_U32_MIN, REG_U32_MAX)} s32=${pair32(REG_S32_MIN, REG_S32_MAX)} ` +
+    `var_off=(${hexText(u64[(r + REG_VALUE) >> 3])}, ${hexText(u64[(r + REG_MASK) >> 3])})`
+  )
+}
+
 /** The id; of one made by adding a constant, with the constant after it. */
 function scalarId(id: number, off: number): string[] {
   const added = (id & (BPF_ADD_CONST32 | BPF_ADD_CONST64)) !== 0

@@ -126,3 +126,76 @@ export function randomProgram(random: () => number, shape: Shape): Instruction[]
   program.push({ opcode: 0x95, dst: 0, src: 0, off: 0, imm: 0 })
   return program
 }
+
+/** BPF_PROG_TYPE_SCHED_CLS, for packet pointers. */
+export const POINTER_PROGRAM_TYPE = 3
+/** Instructions of the prologue of a {@link pointerProgram}: R6 and R9 are pointers after it. */
+export const POINTER_PROLOGUE = 12
+
+/**
+ * A program that moves pointers: R6 is the packet, R9 a map value, R10 the frame; the others are
+ * scalars of few bits, from which Linux takes offsets without complaint (mostly).
+ */
+export function pointerProgram(random: () => number, mapFd: number, length: number): Instruction[] {
+  const insn = (
+    opcode: number,
+    dst: number,
+    src: number,
+    off: number,
+    imm: number,
+  ): Instruction => ({
+    opcode,
+    dst,
+    src,
+    off,
+    imm,
+  })
+  const program: Instruction[] = [
+    insn(0x61, 6, 1, 76, 0),
+    insn(0x62, 10, 0, -4, 0),
+    insn(0xbf, 2, 10, 0, 0),
+    insn(0x07, 2, 0, 0, -4),
+    insn(0x18, 1, 1, 0, mapFd),
+    insn(0, 0, 0, 0, 0),
+    insn(0x85, 0, 0, 0, 1),
+    insn(0x55, 0, 0, 2, 0),
+    insn(0xb7, 0, 0, 0, 0),
+    insn(0x95, 0, 0, 0, 0),
+    insn(0xbf, 9, 0, 0, 0),
+    insn(0xb7, 0, 0, 0, 0),
+  ]
+  for (const dst of [1, 2, 3, 4, 5, 7, 8]) {
+    program.push(insn([0x71, 0x69, 0x61, 0x91, 0x89][random() % 5], dst, 10, -16, 0))
+    if (random() % 2 === 0) program.push(insn(0x57, dst, 0, 0, random() >>> (16 + (random() % 16))))
+    if (random() % 3 === 0) program.push(insn(0x67, dst, 0, 0, random() % 6))
+    if (random() % 4 === 0) program.push(insn(0x07, dst, 0, 0, (random() % 64) - 32))
+  }
+  const pointer = (): number => [6, 9, 10, 6, 9][random() % 5]
+  const scalar = (): number => [1, 2, 3, 4, 5, 7, 8][random() % 7]
+  for (let i = 0; i < length; i++) {
+    const to = scalar()
+    const constant = random() % 5 === 0 ? random() | 0 : (random() % 512) - 256
+    const op = random() % 3 === 0 ? 0x17 : 0x07
+    switch (random() % 6) {
+      case 0:
+        program.push(insn(0xbf, to, pointer(), 0, 0), insn(op, to, 0, 0, constant))
+        break
+      case 1:
+        program.push(insn(0xbf, 0, scalar(), 0, 0), insn(0x0f, 0, pointer(), 0, 0))
+        break
+      case 2:
+        program.push(insn(op | 8, [6, 9][random() % 2], scalar(), 0, 0))
+        break
+      case 3:
+        program.push(insn(0xbf, to, pointer(), 0, 0), insn(op | 8, to, scalar(), 0, 0))
+        break
+      case 4:
+        program.push(insn(op, [6, 9, to][random() % 3], 0, 0, constant))
+        break
+      default:
+        program.push(insn(0x69, to, 10, -16, 0))
+    }
+  }
+  program.push(insn(0xb7, 0, 0, 0, 0), insn(0x95, 0, 0, 0, 0))
+  return program
+}

@@ -5,8 +5,12 @@
  * ignored, ids count as equal when they are shared by the same registers.
  */
 
-import type { Domain } from "../../../src/verifier/domain/domain.ts"
-import { printRegister } from "../../../src/verifier/log/register.ts"
+import { type Domain, POINTER_VARIABLE } from "../../../src/verifier/domain/domain.ts"
+import {
+  invariantViolation,
+  printRegister,
+  type RegisterNames,
+} from "../../../src/verifier/log/register.ts"
 import {
   CURRENT_BASE,
   FRAME_REGS,
@@ -22,6 +26,7 @@ import {
 import {
   ID_MASK,
   PTR_TO_CTX,
+  PTR_TO_PACKET,
   PTR_TO_STACK,
   SCALAR_VALUE,
 } from "../../../src/verifier/state/register-types.ts"
@@ -46,19 +51,44 @@ const TOKEN = / (R(\d+)|fp-\d+)=(.*?)(?= R\d+=| fp-\d+=| refs=|$)/g
 
 export class Replay {
   #ids = 0
+  #first = 0
   #live: number[] = []
+  /** Lines that Linux should print next. */
+  #violations: string[] = []
   #pending: { from: number; to: number; bytes: Uint8Array }[] = []
   readonly #domain: Domain
-  readonly #names: Parameters<typeof printRegister>[0]
+  readonly #names: RegisterNames
   /** Registers compared so far. */
   compared = 0
 
-  constructor(domain: Domain) {
+  constructor(domain: Domain, maps: RegisterNames["maps"] = []) {
     this.#domain = domain
-    this.#names = { domain, maps: [], btfs: [] }
+    this.#names = { domain, maps, btfs: [] }
   }
 
-  run(program: readonly Instruction[], log: string): Difference | undefined {
+  /** Instructions before `first` are skipped; `start` then says what the registers are. */
+  run(
+    program: readonly Instruction[],
+    log: string,
+    first = 0,
+    start: () => void = () => this.#entry(),
+  ): Difference | undefined {
+    this.#ids = 1000
+    this.#pending = []
+    this.#violations = []
+    this.#live = liveBefore(program)
+    this.#first = first
+    start()
+    for (const line of log.split("\n")) {
+      const what = this.#line(program, line)
+      if (what !== undefined) return { line, what }
+    }
+    if (this.#violations.length > 0) return { line: "", what: `not said: ${this.#violations[0]}` }
+    return undefined
+  }
+
+  /** R1 is the context, R10 the frame. */
+  #entry(): void {
     const d = this.#domain
     d.u8.fill(0, CURRENT_BASE, CURRENT_BASE + FRAME_STRIDE)
     for (let index = 0; index < 11; index++) d.markNotInit(reg(index))
@@ -67,14 +97,6 @@ export class Replay {
     d.markKnownZero(reg(10))
     d.i32[(reg(10) + REG_TYPE) >> 2] = PTR_TO_STACK
     d.i32[(reg(10) + REG_FRAMENO) >> 2] = 0
-    this.#ids = 0
-    this.#pending = []
-    this.#live = liveBefore(program)
-    for (const line of log.split("\n")) {
-      const what = this.#line(program, line)
-      if (what !== undefined) return { line, what }
-    }
-    return undefined
   }
 
   #line(program: readonly Instruction[], line: string): string | undefined {
@@ -91,13 +113,17 @@ export class Replay {
     if (instruction !== null) {
       const [text, state] = instruction[3].split(/\s+;(?= )/)
       const index = Number(instruction[1])
+      if (index < this.#first) return undefined
       if (/ goto pc[+-]/.test(text)) this.#jump(program[index], index)
       else this.#execute(program[index], index)
       return state === undefined ? undefined : this.#compare(state)
     }
-    const state = /^\d+:( R.*)$/.exec(line)
-    if (state !== null) return this.#compare(state[1])
-    if (line.startsWith("REG INVARIANTS VIOLATION")) return "Linux lost its invariants"
+    const state = /^(\d+):( R.*)$/.exec(line)
+    if (state !== null) return Number(state[1]) < this.#first ? undefined : this.#compare(state[2])
+    if (line.includes("REG INVARIANTS VIOLATION")) {
+      const ours = this.#violations.shift()
+      return line === ours ? undefined : `ours: ${ours}`
+    }
     return undefined
   }
 
@@ -155,13 +181,19 @@ export class Replay {
     const op = opcode & 0xf0
     if (op === 0xb0) {
       this.#move(opcode, r, reg(src), off, imm)
+      this.#forgetInsane(r, "alu")
       return
     }
     if (op === 0x80) {
       d.alu(r, r, op, is64, 0)
+      this.#forgetInsane(r, "alu")
       return
     }
     const source = (opcode & 8) !== 0 ? reg(src) : this.#constant(imm)
+    if (this.#isPointer(r) || this.#isPointer(source)) {
+      this.#movePointer(r, source, op)
+      return
+    }
     const fork = d.forkWidth(r, source, op)
     if (fork !== 0) {
       const kept = d.u8.slice(r, r + REG_SIZE)
@@ -172,6 +204,25 @@ export class Replay {
     }
     d.alu(r, source, op, is64, off)
     d.linkAfterAlu(r, source, op, is64)
+    this.#forgetInsane(r, "alu")
+  }
+
+  #isPointer(r: number): boolean {
+    return this.#domain.i32[(r + REG_TYPE) >> 2] > SCALAR_VALUE
+  }
+
+  #movePointer(r: number, source: number, op: number): void {
+    const d = this.#domain
+    if (this.#isPointer(r) && this.#isPointer(source)) {
+      d.markUnknown(r)
+      return
+    }
+    const pointer = this.#isPointer(r) ? r : source
+    const variable = d.pointerAlu(r, pointer, pointer === r ? source : r, op === 0x10 ? 1 : 0)
+    const packet = d.i32[(r + REG_TYPE) >> 2] === PTR_TO_PACKET
+    if (variable === POINTER_VARIABLE && packet) d.u32[(r + REG_ID) >> 2] = ++this.#ids
+    d.boundsSync(r)
+    this.#forgetInsane(r, "alu")
   }
 
   #move(opcode: number, r: number, source: number, off: number, imm: number): void {
@@ -220,7 +271,12 @@ export class Replay {
     if (!byRegister) d.copyReg(FALSE_SOURCE, r2)
     const f2 = byRegister ? r2 : FALSE_SOURCE
     const before = d.u8.slice(reg(0), reg(11))
-    d.branchRefine(TAKEN, r1 === r2 ? TAKEN : TAKEN_SOURCE, r1, f2, op, is32)
+    const t2 = r1 === r2 ? TAKEN : TAKEN_SOURCE
+    d.branchRefine(TAKEN, t2, r1, f2, op, is32)
+    this.#forgetInsane(TAKEN, "true_reg1")
+    this.#forgetInsane(t2, "true_reg2")
+    this.#forgetInsane(r1, "false_reg1")
+    this.#forgetInsane(f2, "false_reg2")
     this.#sync(linked, r1, byRegister ? r2 : 0)
     const fallThrough = d.u8.slice(reg(0), reg(11))
     d.u8.set(before, reg(0))
@@ -229,6 +285,13 @@ export class Replay {
     this.#sync(linked, r1, byRegister ? r2 : 0)
     this.#pending.push({ from: index, to: index + off + 1, bytes: d.u8.slice(reg(0), reg(11)) })
     d.u8.set(fallThrough, reg(0))
+  }
+
+  #forgetInsane(r: number, context: string): void {
+    const text = invariantViolation(this.#domain, r, context)
+    if (text === "") return
+    this.#violations.push(text)
+    this.#domain.setUnbounded(r)
   }
 
   #id(r: number): number {
@@ -248,9 +311,9 @@ export class Replay {
 
 /** An id with its distance apart from the rest of a register's text. */
 function withoutId(text: string): { text: string; id: string | undefined } {
-  const match = /^scalar\(id=(\d+)([+-]\d+)?,?/.exec(text)
+  const match = /^(\w+)\(id=(\d+)([+-]\d+)?,?/.exec(text)
   if (match === null) return { text, id: undefined }
-  return { text: `scalar(${text.slice(match[0].length)}`, id: match[2] ?? "" }
+  return { text: `${match[1]}(${text.slice(match[0].length)}`, id: match[3] ?? "" }
 }
 
 /** By instruction: the registers (bit n: Rn) whose values may be read from there on. */
