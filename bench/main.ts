@@ -47,9 +47,9 @@ async function main(args: readonly string[]): Promise<number> {
   const results: unknown[] = []
   if (!flags.includes("--json")) console.log(machineLine())
   for (const { name, question, run } of chosen) {
-    const { rows, notes } = await run({ effort })
+    const { rows, notes, geomean } = await run({ effort })
     if (flags.includes("--json")) {
-      results.push({ name, question, machine: machineLine(), rows, notes: notes ?? [] })
+      results.push({ name, question, machine: machineLine(), rows, geomean, notes: notes ?? [] })
       continue
     }
     console.log(`\n${name}: ${question}\n${formatTable(rows)}`)

@@ -13,14 +13,43 @@ typedef unsigned long long u64;
 
 #define XDP_DROP_ 1
 #define XDP_PASS_ 2
-enum { M_ARRAY = 2 };
+enum {
+  M_HASH = 1,
+  M_ARRAY = 2,
+  M_PROG_ARRAY = 3,
+  M_PERCPU_HASH = 5,
+  M_PERCPU_ARRAY = 6,
+  M_LPM = 11,
+  M_RINGBUF = 27,
+};
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)1;
+static long (*map_update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static long (*tail_call)(void *ctx, void *map, u32 index) = (void *)12;
+static void *(*ringbuf_reserve)(void *ring, u64 size, u64 flags) = (void *)131;
+static void (*ringbuf_submit)(void *record, u64 flags) = (void *)132;
 
 struct xdp_md { u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
 #define CTXDATA(c) ((void *)(long)(c)->data)
 #define CTXEND(c) ((void *)(long)(c)->data_end)
+
+/* -DREP=n: the body is called n times in a run, so that what surrounds a run is divided by n. */
+#ifdef REP
+#define ENTRY                                                                                      \
+  static int body(struct xdp_md *c);                                                               \
+  SEC("xdp") int prog(struct xdp_md *c) {                                                          \
+    u32 r = 0;                                                                                     \
+    NOUNROLL for (int i = 0; i < REP; i++) {                                                       \
+      r += body(c);                                                                                \
+      __asm__ volatile("" ::: "memory");                                                           \
+    }                                                                                              \
+    return r;                                                                                      \
+  }                                                                                                \
+  static __attribute__((noinline)) int body
+#else
 #define ENTRY SEC("xdp") int prog
+#endif
+
 
 char _license[] SEC("license") = "Dual MIT/GPL";
 

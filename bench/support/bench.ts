@@ -11,12 +11,19 @@ export interface BenchOptions {
 
 export type Row = Record<string, unknown>
 
+export interface BenchResult {
+  readonly rows: Row[]
+  readonly notes?: string[]
+  /** Means over the rows, by what they compare with; null: something was missing. */
+  readonly geomean?: Readonly<Record<string, number | null>>
+}
+
 /** A file of this folder exports one of these as `bench`. */
 export interface Bench {
   readonly name: string
   /** What the numbers answer, in one sentence that ends with a question mark. */
   readonly question: string
-  run(options: BenchOptions): Promise<{ readonly rows: Row[]; readonly notes?: string[] }>
+  run(options: BenchOptions): Promise<BenchResult>
 }
 
 /** Best and median nanoseconds per call. */

@@ -10,12 +10,14 @@
  *
  * Imports (from `e`): `memory`, `table`, helpers `h<n>`, and those of {@link HOST_IMPORTS}. Exports:
  * `main(r1, frame) → r0` and `run(frame)`, which takes r1 from the area and leaves r0 there; for
- * each function whose address is taken, `f<slot>(frame)` does the same with all arguments.
+ * each function whose address is taken, `f<slot>(frame)` does the same with all arguments; the
+ * loops of batch.ts.
  */
 
 import * as code from "../interpreter/code.ts"
 import { type Executable, FUNCTION_TAG } from "../interpreter/machine.ts"
 import { BPF_PSEUDO_KFUNC_CALL } from "../isa/index.ts"
+import { BATCH_PARAMETERS, batchBody, REPEAT_PARAMETERS, repeatBody } from "./batch.ts"
 import { TAIL_CALL } from "./calls.ts"
 import { collectBlocks, END, findLeaders, functionStarts } from "./cfg.ts"
 import { emitFunction } from "./function.ts"
@@ -128,6 +130,14 @@ export function compileProgram<E>(
   const taken = [...addressesTaken(context.code)].filter((slot) => context.bySlot.has(slot))
   module.export("main", functions[0].moduleIndex)
   module.export("run", module.function(module.type([I32], []), entry(context, functions[0])))
+  const { area, packetFields } = options
+  const { moduleIndex: main } = functions[0]
+  const repeat = module.type(REPEAT_PARAMETERS, [I32])
+  module.export("repeat", module.function(repeat, repeatBody(main, area)))
+  if (packetFields != null) {
+    const batch = module.type(BATCH_PARAMETERS, [])
+    module.export("batch", module.function(batch, batchBody(main, area, packetFields)))
+  }
   for (const slot of taken) {
     const body = entry(context, context.functionAt(slot))
     module.export(`f${slot}`, module.function(module.type([I32], []), body))

@@ -37,14 +37,35 @@ export interface JitProgram<E> {
   readonly options: CompileOptions
   /** Runs the main function on the frame at this address. */
   readonly run: (frame: number) => void
-  /** (r1, frame) → r0, for other WebAssembly. */
-  readonly main: WebAssembly.ExportValue
+  /** The loop over packets ({@link batchBody}); absent for programs without any. */
+  readonly batch?: BatchLoop
+  readonly repeat: RepeatLoop
   /** By slot: the functions whose address is taken. */
   readonly functions: ReadonlyMap<number, (frame: number) => void>
   /** Index of `main` in the table. */
   readonly tableIndex: number
   readonly module: WebAssembly.Module
 }
+
+/** See batch.ts. */
+export type BatchLoop = (
+  first: number,
+  count: number,
+  frames: number,
+  verdicts: number,
+  tallies: number,
+  contextLow: number,
+  contextHigh: number,
+  frame: number,
+  fuel: number,
+) => void
+export type RepeatLoop = (
+  count: number,
+  contextLow: number,
+  contextHigh: number,
+  frame: number,
+  fuel: number,
+) => number
 
 export interface HostPlace<E> {
   /** {@link AREA}.BYTES bytes, aligned to 8. */
@@ -95,7 +116,8 @@ export class JitHost<E> {
       code,
       options,
       run: exports.run as (frame: number) => void,
-      main: exports.main,
+      batch: exports.batch as BatchLoop | undefined,
+      repeat: exports.repeat as RepeatLoop,
       functions: new Map(
         compiled.entries.map((slot) => [slot, exports[`f${slot}`] as (frame: number) => void]),
       ),

@@ -1,3 +1,4 @@
+export { type PacketFields, TALLIES } from "./batch.ts"
 export { compileProgram } from "./compile.ts"
 export type { AccessClass, CallFacts, JitFacts } from "./facts.ts"
 export type { FunctionEmitter } from "./function.ts"

@@ -9,6 +9,8 @@
  *  96  scratch       i64: the tag of a checked context load, in its high half
  * 104  cpu           i32
  * 112  tags          8 × i64: the tag of each context field, in its high half
+ * 176  batch at      i32: the frame in work
+ * 180  tail calls    i32: made in this run
  * ```
  */
 
@@ -19,6 +21,8 @@ export const AREA = {
   SCRATCH: 96,
   CPU: 104,
   TAGS: 112,
+  BATCH_AT: 176,
+  TAIL_CALLS: 180,
   BYTES: 192,
 } as const
 

@@ -41,7 +41,6 @@ export class JitMachine<E> implements Machine<E> {
   frame = 0
   fault: Fault | null = null
   pendingTail: Executable<E> | null = null
-  tailCalls = 0
   private program!: JitProgram<E>
   private readonly words: number
   private view: Int32Array
@@ -64,6 +63,10 @@ export class JitMachine<E> implements Machine<E> {
     return this.view
   }
 
+  get tailCalls(): number {
+    return this.space.i32[(this.host.place.area + AREA.TAIL_CALLS) >> 2]
+  }
+
   /**
    * Runs a program to its end, as Interpreter.run does. `steps` counts the rounds of loops by their
    * length, and nothing else.
@@ -71,32 +74,92 @@ export class JitMachine<E> implements Machine<E> {
    * @throws Error when the machine is running already; whatever a helper throws.
    */
   run(program: JitProgram<E>, run: Run<E>): RunResult<E> {
+    const budget = Math.min(run.budget ?? BUDGET_DEFAULT, BUDGET_MAX)
+    const { space, words } = this
+    let low = 0
+    let high = 0
+    const left = this.within(program, run, budget, () => {
+      const entry = run.entry ?? 0
+      const main = entry === 0 ? program.run : program.functions.get(entry)
+      if (main === undefined) this.raise("instruction", `no function starts at slot ${entry}`)
+      else this.protect(main)
+      if (this.fault !== null) return
+      low = space.i32[words]
+      high = space.i32[words + 1]
+    })
+    const steps = budget - Math.max(0, left)
+    return { low, high, fault: this.fault, steps, executable: this.code }
+  }
+
+  /**
+   * Runs a program over many packets; see batch.ts for what lies where. Every fault is told to
+   * `onFault` with the index of its frame, whose verdict becomes 0.
+   */
+  runBatch(
+    program: JitProgram<E>,
+    run: Run<E>,
+    batch: { readonly count: number; frames: number; verdicts: number; tallies: number },
+    onFault: (index: number, fault: Fault) => void,
+  ): void {
+    const loop = program.batch
+    const budget = Math.min(run.budget ?? BUDGET_DEFAULT, BUDGET_MAX)
+    const context = run.arguments?.[0]
+    if (loop === undefined || context === undefined)
+      throw new Error(`program ${program.code.name} has no loop over packets`)
+    const { space } = this
+    const { frames, verdicts, tallies, count } = batch
+    const at = (this.host.place.area + AREA.BATCH_AT) >> 2
+    this.within(program, run, budget, () => {
+      for (let first = 0; first < count; first = space.i32[at] + 1) {
+        space.i32[at] = count
+        this.protect((frame) => {
+          loop(first, count, frames, verdicts, tallies, context[0], context[1], frame, budget)
+          space.i32[at] = count
+        })
+        if (this.fault === null) return
+        const index = space.i32[at]
+        onFault(index, this.fault)
+        space.i32[(verdicts >> 2) + index] = 0
+        space.i32[tallies >> 2]++
+        this.fault = null
+        this.pendingTail = null
+      }
+    })
+  }
+
+  /** Runs a program `count` times on the same input; r0 of the last run, or null after a fault. */
+  runRepeated(program: JitProgram<E>, run: Run<E>, count: number): number | null {
+    const budget = Math.min(run.budget ?? BUDGET_DEFAULT, BUDGET_MAX)
+    const [low, high] = run.arguments?.[0] ?? [0, 0]
+    let result = 0
+    this.within(program, run, budget, () => {
+      this.protect((frame) => {
+        result = program.repeat(count, low, high, frame, budget)
+      })
+    })
+    return this.fault === null ? result : null
+  }
+
+  /** Sets up a run, and puts things back after it; returns the fuel that was left. */
+  private within(program: JitProgram<E>, run: Run<E>, budget: number, body: () => void): number {
     if (this.running) throw new Error("this machine is running: a nested run needs its own")
     const { host, space } = this
     const { area, stackRegion } = host.place
     const outer = host.current
     const kept = outer === null ? null : space.i32.slice(area >> 2, (area + AREA.BYTES) >> 2)
-    const bounds = [space.regionStart[stackRegion], space.regionEnd[stackRegion]]
-    const budget = Math.min(run.budget ?? BUDGET_DEFAULT, BUDGET_MAX)
+    const start = space.regionStart[stackRegion]
+    const end = space.regionEnd[stackRegion]
     this.start(program, run, budget)
     try {
-      const entry = run.entry ?? 0
-      const main = entry === 0 ? program.run : program.functions.get(entry)
-      if (main === undefined) this.raise("instruction", `no function starts at slot ${entry}`)
-      else this.protect(() => main(this.stackTop - MAX_BPF_STACK))
+      body()
+      return space.i32[(area + AREA.FUEL) >> 2]
     } finally {
       this.running = false
       host.current = outer
+      if (kept !== null) space.i32.set(kept, area >> 2)
+      space.regionStart[stackRegion] = start
+      space.regionEnd[stackRegion] = end
     }
-    const { fault } = this
-    const low = fault === null ? space.i32[this.words] : 0
-    const high = fault === null ? space.i32[this.words + 1] : 0
-    const left = space.i32[(area + AREA.FUEL) >> 2]
-    if (kept !== null) space.i32.set(kept, area >> 2)
-    space.regionStart[stackRegion] = bounds[0]
-    space.regionEnd[stackRegion] = bounds[1]
-    const steps = budget - Math.max(0, left)
-    return { low, high, fault, steps, executable: this.code }
   }
 
   private start(program: JitProgram<E>, run: Run<E>, budget: number): void {
@@ -106,7 +169,7 @@ export class JitMachine<E> implements Machine<E> {
     this.environment = run.environment
     this.fault = null
     this.pendingTail = null
-    this.tailCalls = 0
+    host.space.i32[(host.place.area + AREA.TAIL_CALLS) >> 2] = 0
     this.slot = run.entry ?? 0
     host.current = this
     const { i32 } = space
@@ -141,9 +204,9 @@ export class JitMachine<E> implements Machine<E> {
   }
 
   /** Runs compiled code; its faults are in `fault` afterwards. */
-  private protect(body: () => void): void {
+  private protect(body: (frame: number) => void, frame = this.stackTop - MAX_BPF_STACK): void {
     try {
-      body()
+      body(frame)
     } catch (error) {
       if (error === UNWIND) return
       if (!(error instanceof WebAssembly.RuntimeError)) throw error
@@ -166,7 +229,7 @@ export class JitMachine<E> implements Machine<E> {
       this.raise("call-depth", `the call would be frame ${most + 1} of ${most}`)
       return
     }
-    this.protect(() => target(frame - MAX_BPF_STACK))
+    this.protect(target, frame - MAX_BPF_STACK)
     this.frame = frame
     this.slot = slot
     this.code = code
@@ -204,7 +267,7 @@ export class JitMachine<E> implements Machine<E> {
 
   tailCall(program: Executable<E>): void {
     if (this.tailCalls >= MAX_TAIL_CALL_CNT || this.fault !== null) return
-    this.tailCalls++
+    this.space.i32[(this.host.place.area + AREA.TAIL_CALLS) >> 2]++
     this.pendingTail = program
   }
 

@@ -1,5 +1,6 @@
 /** What the compiler is told, and what it gives back. */
 
+import type { PacketFields } from "./batch.ts"
 import type { JitFacts } from "./facts.ts"
 import type { InlineHelpers } from "./helpers.ts"
 
@@ -15,6 +16,8 @@ export interface CompileOptions {
   readonly checked: boolean
   /** Offsets of the 32-bit context fields that hold packet addresses; at most 8. */
   readonly contextFields?: readonly number[]
+  /** Where a context has its packet: the module gets the export `batch`. */
+  readonly packetFields?: PacketFields | null
   /** High half of addresses of kernel objects, whose loads give 0 when they fault; 0: none. */
   readonly probeTag?: number
   /** Loads through registers of which nothing is known may fault (tracing programs). */

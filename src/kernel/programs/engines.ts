@@ -26,6 +26,7 @@ import {
   JitHost,
   JitMachine,
   type JitProgram,
+  type PacketFields,
 } from "../../jit/index.ts"
 import { BPF_PROG_TYPE, HELPERS } from "../../spec/index.ts"
 import { SKB, XDP_MD } from "../contexts/index.ts"
@@ -138,6 +139,29 @@ export class Engines {
     return tier.compiled
   }
 
+  /**
+   * Runs a program `count` times on the same input without leaving WebAssembly in between; the low
+   * half of the last r0, or null when it is not compiled or ended with a fault.
+   */
+  repeat(
+    kernel: KernelState,
+    program: Program,
+    depth: number,
+    run: Run<Environment>,
+    count: number,
+  ): number | null {
+    const compiled = this.compiled(kernel, program)
+    if (compiled === null) return null
+    const word = this.cpuWord() >> 2
+    const outer = kernel.memory.i32[word]
+    kernel.memory.i32[word] = run.environment.cpu
+    try {
+      return this.machineAt(depth).runRepeated(compiled, run, count)
+    } finally {
+      kernel.memory.i32[word] = outer
+    }
+  }
+
   private mayBeUnchecked(program: Program): boolean {
     return this.options.trusted === true || program.facts != null
   }
@@ -193,6 +217,7 @@ export class Engines {
       stackTag: REGION_TAG | stackRegion,
       checked,
       contextFields: contextFields(program.type),
+      packetFields: packetFields(program.type),
       probeTag: REGION_TAG | kernel.kernelRegion,
       probes: PROBING.includes(program.type),
       argumentCount,
@@ -323,4 +348,11 @@ const PROBING: readonly number[] = [
 function contextFields(type: number): readonly number[] {
   if (type === T.BPF_PROG_TYPE_XDP) return [XDP_MD.data, XDP_MD.data_end, XDP_MD.data_meta]
   return SKB_TYPES.includes(type) ? [SKB.data, SKB.data_end, SKB.data_meta] : []
+}
+
+/** Where the loop over packets puts each frame. */
+function packetFields(type: number): PacketFields | null {
+  if (type !== T.BPF_PROG_TYPE_XDP) return null
+  const { data, data_end: dataEnd, data_meta: dataMeta } = XDP_MD
+  return { data, dataEnd, dataMeta, length: -1 }
 }
