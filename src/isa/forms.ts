@@ -106,10 +106,8 @@ export const INSTRUCTION_FORMS: readonly InstructionForm[] = [
   ...callForms(),
 ]
 
-const formsByOpcode: readonly (readonly InstructionForm[])[] = Array.from(
-  { length: 256 },
-  (_, opcode) => INSTRUCTION_FORMS.filter((form) => form.opcode === opcode),
-)
+const formsByOpcode: readonly InstructionForm[][] = Array.from({ length: 256 }, () => [])
+for (const form of INSTRUCTION_FORMS) formsByOpcode[form.opcode].push(form)
 
 /** The rows with this opcode; none where the opcode is unknown. */
 export function formsOfOpcode(opcode: number): readonly InstructionForm[] {

@@ -84,7 +84,23 @@ function split(text: string): { kind: string; inner: string | null; modifiers: S
   }
 }
 
+/** Signatures repeat a few dozen words: each is read once. */
+const argumentsByText = new Map<string, HelperArgument>()
+const resultsByText = new Map<string, HelperResult>()
+
 function argument(text: string): HelperArgument {
+  let known = argumentsByText.get(text)
+  if (known === undefined) argumentsByText.set(text, (known = readArgument(text)))
+  return known
+}
+
+function outcome(text: string): HelperResult {
+  let known = resultsByText.get(text)
+  if (known === undefined) resultsByText.set(text, (known = readResult(text)))
+  return known
+}
+
+function readArgument(text: string): HelperArgument {
   const { kind, inner, modifiers } = split(text)
   const out = modifiers.has("out")
   return {
@@ -101,7 +117,7 @@ function argument(text: string): HelperArgument {
   }
 }
 
-function outcome(text: string): HelperResult {
+function readResult(text: string): HelperResult {
   const { kind, inner, modifiers } = split(text)
   return {
     kind: kind as ReturnKind,

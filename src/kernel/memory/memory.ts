@@ -14,13 +14,14 @@ const WASM_PAGE_SIZE = 65_536
 const RESERVED_BYTES = 65_536
 /** Largest memory: offsets and sizes are non-negative 32-bit integers. */
 export const MEMORY_MAX: number = 2 ** 31 - WASM_PAGE_SIZE
-const INITIAL_BYTES_DEFAULT = 64 * 2 ** 20
+// Below the 64 MiB outside its heap at which V8 collects garbage at once.
+const INITIAL_BYTES_DEFAULT = 48 * 2 ** 20
 const MAXIMUM_BYTES_DEFAULT = 2 ** 30
 /** Memory grows by this or by an eighth, whichever is more, or by what is needed. */
 const GROWTH_MIN_BYTES = 2 ** 20
 
 export interface KernelMemoryOptions {
-  /** Size at the start, 64 MiB by default; untouched pages cost nothing. Growing is rarer, and
+  /** Size at the start, 48 MiB by default; untouched pages cost nothing. Growing is rarer, and
    * slows typed-array access of the whole process a little, so start large. */
   readonly initialBytes?: number
   /** Where `allocate` gives up; 1 GiB by default, at most 2 GiB - 64 KiB. */

@@ -19,8 +19,10 @@ function fillConstants(): void {
 /** floor(frac(n^(1/root)) * 2^32), by integer search so that rounding of doubles cannot matter. */
 function fraction(n: number, root: 2 | 3): number {
   const target = BigInt(n) << BigInt(32 * root)
-  let low = 0n
-  let high = BigInt(n) << 32n
+  // A double is right to a few units here; the search makes it exact.
+  const guess = BigInt(Math.floor(n ** (1 / root) * 2 ** 32))
+  let low = guess - 4n
+  let high = guess + 4n
   while (low < high) {
     const middle = (low + high + 1n) / 2n
     if (middle ** BigInt(root) <= target) low = middle
