@@ -7,9 +7,23 @@
 import { release } from "node:os"
 import { expect, test } from "vitest"
 import { createDomain } from "../../../src/verifier/domain/domain.ts"
-import { close, progLoad } from "../../support/linux.ts"
+import { CURRENT_BASE, FRAME_REGS, REG_SIZE, REG_TYPE } from "../../../src/verifier/state/layout.ts"
+import {
+  PTR_TO_MAP_VALUE,
+  PTR_TO_PACKET,
+  PTR_TO_STACK,
+} from "../../../src/verifier/state/register-types.ts"
+import { attr, bpf, close, progLoad } from "../../support/linux.ts"
 import { describeWith, type Requirement, requirement } from "../../support/requirements.ts"
-import { encode, generator, randomProgram, type Shape } from "./programs.ts"
+import {
+  encode,
+  generator,
+  POINTER_PROGRAM_TYPE,
+  POINTER_PROLOGUE,
+  pointerProgram,
+  randomProgram,
+  type Shape,
+} from "./programs.ts"
 import { Replay } from "./replay.ts"
 
 const scale = Number(process.env.SKEP_FUZZ ?? 1)
@@ -44,6 +58,43 @@ describeWith(
           undefined,
         )
       }
+      console.log(`seeds from ${firstSeed}: ${replay.compared} registers compared`)
+      expect(replay.compared).toBeGreaterThan(1000)
+    })
+
+    test("in random programs that move packet, map value and stack pointers", () => {
+      const domain = createDomain()
+      // MAP_CREATE of an array: 4-byte keys, 64-byte values, one entry.
+      const map = bpf(
+        0,
+        attr([
+          [0, 4, 2],
+          [4, 4, 4],
+          [8, 4, 64],
+          [12, 4, 1],
+        ]),
+      )
+      const replay = new Replay(domain, [{ name: "", keySize: 4, valueSize: 64 }])
+      const register = (n: number): number => CURRENT_BASE + FRAME_REGS + n * REG_SIZE
+      const pointer = (n: number, type: number): void => {
+        domain.markKnownZero(register(n))
+        domain.i32[(register(n) + REG_TYPE) >> 2] = type
+      }
+      const start = (): void => {
+        for (let n = 0; n < 11; n++) domain.markNotInit(register(n))
+        domain.markKnownZero(register(0))
+        pointer(6, PTR_TO_PACKET)
+        pointer(9, PTR_TO_MAP_VALUE)
+        pointer(10, PTR_TO_STACK)
+      }
+      for (let seed = firstSeed; seed < firstSeed + 150 * scale; seed++) {
+        const program = pointerProgram(generator(seed), map, 6)
+        const { fd, log } = progLoad(POINTER_PROGRAM_TYPE, encode(program), { logLevel: 2 })
+        close(fd)
+        const difference = replay.run(program, log, POINTER_PROLOGUE, start)
+        expect(difference, `seed ${seed}`).toBe(undefined)
+      }
+      close(map)
       console.log(`seeds from ${firstSeed}: ${replay.compared} registers compared`)
       expect(replay.compared).toBeGreaterThan(1000)
     })
