@@ -4,14 +4,20 @@
  * without entering JavaScript ({@link engineCall}).
  *
  * Every export takes and returns 32-bit integers: offsets into linear memory (a map is the offset
- * of its descriptor), sizes, flags, negative errno. Only `ringQuery` returns 64 bits.
+ * of its descriptor), sizes, flags, negative errno; what returns 64 bits is marked `u64` below.
  *
  * Operations on per-CPU and LRU maps go by the CPU number in the word at {@link MapEngines.cpuWord}:
  * whoever runs a program writes it there first.
  */
 
 import { wasmModule } from "../../base/wasm.ts"
-import { BPF_MAP_FLAG, BPF_MAP_TYPE, HELPER_NAMES, type HelperName } from "../../spec/index.ts"
+import {
+  BPF_MAP_FLAG,
+  BPF_MAP_TYPE,
+  ERRNO,
+  HELPER_NAMES,
+  type HelperName,
+} from "../../spec/index.ts"
 import { CPU_WORD, HASH_WORDS_MAX } from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import { WASM_BASE64 } from "./engines.wasm.ts"
@@ -35,10 +41,20 @@ export interface EngineExports {
   readonly bloomPush: F3
   readonly mapDelete: F2
   readonly mapLookup: F2
+  readonly mapLookupAddress: (map: number, key: number) => bigint
+  readonly mapLookupCpuAddress: (map: number, key: number, cpu: number) => bigint
   readonly mapPeek: F2
   readonly mapPop: F2
   readonly mapPush: F3
   readonly mapUpdate: F4
+  readonly compareText: F3
+  readonly csumDiff: (
+    from: number,
+    fromSize: number,
+    to: number,
+    toSize: number,
+    seed: number,
+  ) => number
   readonly hashAfter: F2
   readonly hashDelete: F2
   readonly hashFind: F2
@@ -98,6 +114,10 @@ export interface EngineOwner {
   allocate(size: number): number
   /** A value goes out of use: its timers and references are to be dropped. */
   valueReleased(value: number): void
+  /** What programs do with a map that has no engine. */
+  lookup(key: number): number
+  update(key: number, value: number, flags: number): number
+  delete(key: number): number
 }
 
 /** The engines over one kernel memory. */
@@ -129,6 +149,11 @@ export function mapEngines({ memory }: Pick<KernelMemory, "memory">): MapEngines
     refill: (map: number): number => (owners.get(map)?.refill() ? 1 : 0),
     allocate: (map: number, size: number): number => owners.get(map)?.allocate(size) ?? 0,
     release: (map: number, value: number): void => owners.get(map)?.valueReleased(value),
+    otherLookup: (map: number, key: number): number => owners.get(map)?.lookup(key) ?? 0,
+    otherUpdate: (map: number, key: number, value: number, flags: number): number =>
+      owners.get(map)?.update(key, value, flags) ?? -ERRNO.EINVAL,
+    otherDelete: (map: number, key: number): number =>
+      owners.get(map)?.delete(key) ?? -ERRNO.EINVAL,
     wake: (map: number): void => engines.wake(map),
   }
   const instance = new WebAssembly.Instance(compiled, { env: { memory }, host })
@@ -306,24 +331,41 @@ const CALLS: ReadonlyMap<number, Calls> = new Map<number, Calls>([
   ],
 ])
 
-/** Helpers that find the map in a record that they are given. */
-const MAPLESS: Calls = {
+/** Helpers that need no map, or find it in what they are given: any map will do. */
+const ANY_MAP: Calls = {
+  map_lookup_elem: { name: "mapLookupAddress", parameters: KEY_PARAMETERS, result: "u64" },
+  map_lookup_percpu_elem: {
+    name: "mapLookupCpuAddress",
+    parameters: [low(1), low(2), low(3)],
+    result: "u64",
+  },
+  map_update_elem: update("mapUpdate"),
+  map_delete_elem: remove("mapDelete"),
+  map_push_elem: push("mapPush"),
+  map_pop_elem: take("mapPop"),
+  map_peek_elem: take("mapPeek"),
   ringbuf_submit: { name: "ringSubmit", parameters: [low(1), flags(2)], result: "none" },
   ringbuf_discard: { name: "ringDiscard", parameters: [low(1), flags(2)], result: "none" },
+  csum_diff: {
+    name: "csumDiff",
+    parameters: [low(1), low(2), low(3), low(4), low(5)],
+    result: "int",
+  },
+  strncmp: { name: "compareText", parameters: [low(1), low(2), low(3)], result: "int" },
 }
 
 /** Key sizes with a look-up of their own in multiply-shift tables. */
 const BY_KEY_SIZE: { readonly [size: number]: "4" | "8" | "16" } = { 4: "4", 8: "8", 16: "16" }
 
 /**
- * The export that answers a helper (by its number), given the map in its first argument: undefined
- * when there is none, and the helper is called by way of the host. `map` undefined: helpers that
- * take no map.
+ * The export that answers a helper (by its number): undefined when there is none, and the helper is
+ * called by way of the host. `map` is what is known of the helper's first argument; undefined
+ * stands for any map, or for none. Only for verified programs: pointers are not checked.
  */
 export function engineCall(helper: number, map: BpfMap | undefined): EngineCall | undefined {
   const name: HelperName | undefined = HELPER_NAMES[helper]
   if (name === undefined) return undefined
-  if (map === undefined) return MAPLESS[name]
+  if (map === undefined) return ANY_MAP[name]
   const call = CALLS.get(map.type)?.[name]
   const suffix = multiplyShift(map.keySize, map.flags) ? BY_KEY_SIZE[map.keySize] : undefined
   if (suffix === undefined) return call

@@ -28,6 +28,7 @@ import {
   MAP_KEY_SCRATCH,
   MAP_KEY_SIZE,
   MAP_MAX_ENTRIES,
+  MAP_RESULT_REGION,
   MAP_STRIDE,
   MAP_TYPE,
   MAP_VALUE_REGION,
@@ -164,6 +165,10 @@ export abstract class MapBase implements BpfMap, EngineOwner {
     this.describe(MAP_CPUS, this.host.cpus)
     this.describe(MAP_CPU_STRIDE, this.copySize)
     this.describe(MAP_VALUE_REGION, this.valueRegion)
+    this.describe(
+      MAP_RESULT_REGION,
+      this.inner === undefined ? this.valueRegion : (this.host.descriptorRegion ?? 0),
+    )
     this.describe(MAP_FEATURES, this.features())
     this.describe(MAP_FIELDS, this.fieldTable)
     this.describe(MAP_VALUE_SCRATCH, this.valueScratch)

@@ -16,6 +16,8 @@ export interface MapHost {
   readonly cpus: number
   /** The CPU that runs the current program (0 outside of programs). */
   currentCpu(): number
+  /** Region of map descriptors: what look-ups in maps of maps point to. */
+  readonly descriptorRegion?: number
   /** Seeded random 32 bits. */
   random32(): number
 }

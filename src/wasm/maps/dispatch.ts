@@ -1,23 +1,38 @@
 /**
- * Operations on a map whose type only the descriptor knows: the maps inside of maps of maps. The
- * numbers are BPF_MAP_TYPE_.
+ * Operations on a map of which only the descriptor is known: one inside of another, or one that a
+ * program has chosen. The numbers are BPF_MAP_TYPE_; types without an engine are the host's.
  */
 
-import { arrayLookup, arrayOfMapsLookup, arrayUpdate, percpuArrayLookup } from "./array.ts"
+import {
+  arrayLookup,
+  arrayOfMapsLookup,
+  arrayUpdate,
+  percpuArrayLookup,
+  percpuArrayLookupCpu,
+} from "./array.ts"
 import { bloomPeek, bloomPush } from "./bloom-filter.ts"
-import { EINVAL, EOPNOTSUPP } from "./errno.ts"
+import { EOPNOTSUPP } from "./errno.ts"
 import {
   hashDelete,
   hashLookup,
   hashOfMapsLookup,
   hashUpdate,
   percpuHashLookup,
+  percpuHashLookupCpu,
   percpuHashUpdate,
 } from "./hash.ts"
-import { MAP_TYPE } from "./layout.ts"
+import { otherDelete, otherLookup, otherUpdate } from "./host.ts"
+import { ADDRESS_TAG, MAP_RESULT_REGION, MAP_TYPE } from "./layout.ts"
 import { lpmLookup } from "./lpm-index.ts"
 import { lpmDelete, lpmUpdate } from "./lpm-trie.ts"
-import { lruDelete, lruLookup, lruPercpuLookup, lruPercpuUpdate, lruUpdate } from "./lru-hash.ts"
+import {
+  lruDelete,
+  lruLookup,
+  lruPercpuLookup,
+  lruPercpuLookupCpu,
+  lruPercpuUpdate,
+  lruUpdate,
+} from "./lru-hash.ts"
 import { queuePeek, queuePop, queuePush, stackPeek, stackPop } from "./queue-stack.ts"
 
 /** bpf_map_lookup_elem */
@@ -42,6 +57,31 @@ export function mapLookup(map: u32, key: u32): u32 {
     case 13:
       return hashOfMapsLookup(map, key)
     default:
+      return otherLookup(map, key)
+  }
+}
+
+/** The same as a whole address. */
+export function mapLookupAddress(map: u32, key: u32): u64 {
+  return addressIn(map, mapLookup(map, key))
+}
+
+function addressIn(map: u32, offset: u32): u64 {
+  if (offset === 0) return 0
+  const tag: u64 = ADDRESS_TAG | load<u32>(map, MAP_RESULT_REGION)
+  return (tag << 32) | offset
+}
+
+/** bpf_map_lookup_percpu_elem, as a whole address. */
+export function mapLookupCpuAddress(map: u32, key: u32, cpu: u32): u64 {
+  switch (load<u32>(map, MAP_TYPE)) {
+    case 5:
+      return addressIn(map, percpuHashLookupCpu(map, key, cpu))
+    case 6:
+      return addressIn(map, percpuArrayLookupCpu(map, key, cpu))
+    case 10:
+      return addressIn(map, lruPercpuLookupCpu(map, key, cpu))
+    default:
       return 0
   }
 }
@@ -63,7 +103,7 @@ export function mapUpdate(map: u32, key: u32, value: u32, flags: u32): i32 {
     case 11:
       return lpmUpdate(map, key, value, flags)
     default:
-      return -EINVAL
+      return otherUpdate(map, key, value, flags)
   }
 }
 
@@ -79,7 +119,7 @@ export function mapDelete(map: u32, key: u32): i32 {
     case 11:
       return lpmDelete(map, key)
     default:
-      return -EINVAL
+      return otherDelete(map, key)
   }
 }
 

@@ -8,7 +8,16 @@ export {
   slotLookup,
 } from "./array.ts"
 export { bloomPeek, bloomPush } from "./bloom-filter.ts"
-export { mapDelete, mapLookup, mapPeek, mapPop, mapPush, mapUpdate } from "./dispatch.ts"
+export {
+  mapDelete,
+  mapLookup,
+  mapLookupAddress,
+  mapLookupCpuAddress,
+  mapPeek,
+  mapPop,
+  mapPush,
+  mapUpdate,
+} from "./dispatch.ts"
 export {
   hashDelete,
   hashLookup,
@@ -24,6 +33,7 @@ export {
   percpuHashUpdateAll,
 } from "./hash.ts"
 export { hashAfter, hashFind, hashFirst, hashNextKey, hashSeed } from "./hash-table.ts"
+export { compareText, csumDiff } from "./helpers.ts"
 export { lpmLookup } from "./lpm-index.ts"
 export { lpmDelete, lpmNextKey, lpmReleaseAll, lpmUpdate } from "./lpm-trie.ts"
 export {

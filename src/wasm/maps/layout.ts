@@ -51,6 +51,10 @@ export const MAP_FIELDS = 80
 export const MAP_FEATURES = 84
 export const MAP_VALUE_SCRATCH = 88
 export const MAP_KEY_WORDS = 92
+/** Region of what a look-up gives: values, or the descriptors of the maps inside. */
+export const MAP_RESULT_REGION = 316
+/** High half of an address: this, and the region. */
+export const ADDRESS_TAG = 0xffff8000
 
 /** MAP_FEATURES: the value has a bpf_spin_lock, so BPF_F_LOCK is allowed. */
 export const FEATURE_LOCKED = 1

@@ -1,0 +1,117 @@
+/** The exports that compiled programs call, against the map objects and the helpers they stand for. */
+
+import { describe, expect, test } from "vitest"
+import { REGION_TAG } from "../../../src/interpreter/index.ts"
+import { csumFrom32To16, csumPartial, csumSub } from "../../../src/kernel/helpers/checksum.ts"
+import { type BpfMap, createMap, engineCall, mapEngines } from "../../../src/kernel/maps/index.ts"
+import { HELPERS } from "../../../src/spec/index.ts"
+import { random, seed } from "./operations.ts"
+import { createHost } from "./sides.ts"
+
+const host = createHost()
+const { exports } = mapEngines(host.memory)
+
+function create(numbers: readonly number[]): BpfMap {
+  const [map_type, key_size, value_size, max_entries, map_flags = 0] = numbers
+  const request = { map_type, key_size, value_size, max_entries, map_flags }
+  const map = createMap(host, request, { index: 1 })
+  if (typeof map === "number") throw new Error(`the map was refused: ${map}`)
+  return map
+}
+
+const helperId = (name: string): number => {
+  const helper = HELPERS.find((one) => one.name === name)
+  if (helper === undefined) throw new Error(`no helper ${name}`)
+  return helper.id
+}
+
+describe("calls of compiled programs", () => {
+  test("a look-up in any map gives the whole address of its value", () => {
+    const at = host.memory.allocate(32)
+    const maps = [
+      create([1, 4, 8, 4]),
+      create([2, 4, 8, 4]),
+      create([5, 4, 8, 4]),
+      create([6, 4, 8, 4]),
+      create([9, 4, 8, 4]),
+      create([10, 4, 8, 4]),
+      create([11, 8, 8, 4, 1]),
+    ]
+    for (const map of maps) {
+      host.memory.i32.set([1, 0, 0, 0], at >> 2)
+      expect(map.update(at, at + 16, 0)).toBe(0)
+      const address = exports.mapLookupAddress(map.address, at)
+      const high = BigInt((REGION_TAG | map.valueRegion) >>> 0)
+      expect(BigInt.asUintN(64, address)).toBe((high << 32n) | BigInt(map.lookup(at)))
+      host.memory.i32.set([3, 0xffffff], at >> 2)
+      if (map.type !== 2 && map.type !== 6)
+        expect(exports.mapLookupAddress(map.address, at)).toBe(0n)
+      map.destroy()
+    }
+  })
+
+  test("a map without an engine is asked through its object", () => {
+    const map = create([14, 4, 4, 4])
+    const at = host.memory.allocate(16)
+    expect(map.updateElem(new Uint8Array(4), Uint8Array.of(7, 0, 0, 0), 0n)).toBe(0)
+    const address = exports.mapLookupAddress(map.address, at)
+    expect(Number(address & 0xffffffffn)).toBe(map.lookup(at))
+    expect(exports.mapUpdate(map.address, at, at, 0)).toBe(map.update(at, at, 0))
+    expect(exports.mapDelete(map.address, at)).toBe(map.delete(at))
+    expect(exports.mapPush(map.address, at, 0)).toBe(-95)
+    map.destroy()
+  })
+
+  test.each([
+    ["map_lookup_elem", [1, 4, 8, 4], "hashLookup4"],
+    ["map_lookup_elem", [1, 4, 8, 4, 0x40], "hashLookup"],
+    ["map_lookup_elem", [9, 16, 8, 4], "lruLookup16"],
+    ["map_lookup_elem", [5, 8, 8, 4], "percpuHashLookup"],
+    ["map_delete_elem", [2, 4, 8, 4], undefined],
+  ] as const)("%s on a map of %j is %s", (helper, numbers, name) => {
+    const map = create(numbers)
+    expect(engineCall(helperId(helper), map)?.name).toBe(name)
+    map.destroy()
+  })
+
+  test("a helper without an engine has no call", () => {
+    expect(engineCall(helperId("ktime_get_ns"), undefined)).toBeUndefined()
+  })
+})
+
+describe(`helpers beside the maps' (seed ${seed})`, () => {
+  test("checksum differences are those of the helper", () => {
+    const source = random(seed)
+    const block = host.memory.allocate(256)
+    const { u8 } = host.memory
+    for (let round = 0; round < 200; round++) {
+      const bytes = source.below(3) === 0 ? new Uint8Array(128).fill(255) : source.bytes(128)
+      host.memory.write(block, bytes)
+      const [from, to] = [4 * (1 + source.below(16)), 4 * (1 + source.below(16))]
+      const start = source() | 0
+      const added = csumPartial(u8, block + 64, to, start)
+      const both = csumFrom32To16(csumSub(added, csumPartial(u8, block, from, 0)))
+      expect(exports.csumDiff(block, from, block + 64, to, start)).toBe(both)
+      expect(exports.csumDiff(block, 0, block + 64, to, start)).toBe(csumFrom32To16(added))
+      const taken = ~csumPartial(u8, block, from, ~start)
+      expect(exports.csumDiff(block, from, block, 0, start)).toBe(csumFrom32To16(taken))
+    }
+    expect(exports.csumDiff(block, 5, block, 4, 0)).toBe(-22)
+    expect(exports.csumDiff(block, 0, block, 0, 0x12345)).toBe(0x2346)
+  })
+
+  test("texts compare as strncmp does", () => {
+    const block = host.memory.allocate(64)
+    const compare = (first: string, size: number, second: string): number => {
+      host.memory.write(block, new TextEncoder().encode(`${first}\0`))
+      host.memory.write(block + 32, new TextEncoder().encode(`${second}\0`))
+      return exports.compareText(block, size, block + 32)
+    }
+    expect(compare("abc", 4, "abc")).toBe(0)
+    expect(compare("abc", 4, "abd")).toBe(-1)
+    expect(compare("abd", 4, "abc")).toBe(1)
+    expect(compare("abd", 2, "abc")).toBe(0)
+    expect(compare("ab", 4, "abc")).toBe(-1)
+    expect(compare("", 4, "")).toBe(0)
+  })
+})
