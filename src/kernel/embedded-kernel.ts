@@ -172,6 +172,15 @@ export class EmbeddedKernel implements KernelInterface {
       },
       signal: (task, signal, toThread) => sendOwnSignal(this.world, task, signal, toThread),
       callFunction: (program, slot, args) => runner.callFunction(state, program, slot, args),
+      runFunction: (name, args, body) =>
+        this.events.functions.run(name, args, { task: this.tasks.init }, body) | 0,
+      bpf: (command, attr) => this.bpf(command, attr),
+      closeFd: (fd) => this.tables.fds.close(fd),
+      mapSizes: (fd) => {
+        const map = this.tables.fds.get(fd, "map")
+        if (typeof map === "number") return undefined
+        return { key: map.value.map.keySize, value: map.value.map.syscallValueSize }
+      },
       kernelSymbol: (name) => this.kernelSymbol(name),
       symbolAt: (address) => this.symbols.at(address),
     }

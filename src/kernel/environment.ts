@@ -4,7 +4,9 @@
  */
 
 import type { Btf } from "../btf/index.ts"
+import type { CommandName, Commands } from "../spec/index.ts"
 import type { PacketBuffer } from "./contexts/packet-buffer.ts"
+import type { EventFields } from "./events/firing.ts"
 import type { BpfMap, MapHost } from "./maps/map.ts"
 import type { NetworkDevice } from "./net/device.ts"
 import type { Inet } from "./net/inet.ts"
@@ -70,6 +72,14 @@ export interface KernelState extends MapHost {
   kernelSymbol(name: string): bigint | undefined
   /** bpf_send_signal: a signal for a task (or one thread of it); absent: signals go nowhere. */
   signal?(task: Task, signal: number, toThread: boolean): void
+  /** A function of the kernel runs, with whatever is attached to it. */
+  runFunction?(name: string, args: EventFields, body: () => number): number
+  /** One bpf(2) command made by a program (bpf_sys_bpf); absent: programs make none. */
+  bpf?<C extends CommandName>(command: C, attr: Commands[C]): number
+  /** Closes a descriptor for a program (bpf_sys_close). */
+  closeFd?(fd: number): number
+  /** Bytes of a map's key and of its value as the system call sees it. */
+  mapSizes?(fd: number): { readonly key: number; readonly value: number } | undefined
   /** The symbol that covers an address, for %pS and %ps; absent: no symbols. */
   symbolAt?(address: bigint): { name: string; offset: number; size: number } | undefined
 }

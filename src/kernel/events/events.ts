@@ -6,7 +6,6 @@
 
 import type { KernelState, RunOutcome } from "../environment.ts"
 import { type Hooks, hookKey } from "../hooks/hooks.ts"
-import type { Task } from "../tasks/task.ts"
 import type { FieldValue, ObjectWriter } from "../types/index.ts"
 import { findTracepoint, findTracepointByName, type TracepointDefinition } from "./catalog.ts"
 import {

@@ -46,7 +46,7 @@ export interface FireOptions extends EmitOptions {
   /** What the perf event has counted. */
   readonly perf?: { readonly counter: bigint; readonly enabled: bigint; readonly running: bigint }
   /** State of a session program between entry and return. */
-  readonly session?: { readonly isReturn: boolean; readonly cookieAddress: bigint }
+  readonly session?: { readonly isReturn: boolean; readonly cookieOffset: number }
 }
 
 export class Firing {
@@ -55,6 +55,8 @@ export class Firing {
   readonly user: UserMemory
   /** Context regions by nesting level. */
   private readonly regions: number[] = []
+  /** Regions of the 8 bytes that a session program keeps from entry to return. */
+  private readonly sessionRegions: number[] = []
   private depth = 0
 
   constructor(kernel: KernelState, hooks: Hooks, user: UserMemory) {
@@ -106,6 +108,7 @@ export class Firing {
     const region = this.regions[this.depth]
     const writable = program.type === BPF_PROG_TYPE.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE
     memory.setRegion(region, context, context + size, REGION_READ | (writable ? REGION_WRITE : 0))
+    const { session } = options
     return this.kernel.run(program, {
       context,
       contextRegion: region,
@@ -113,11 +116,22 @@ export class Firing {
       task: options.task,
       cookie: attachment.cookie,
       functionIp: options.functionIp,
-      session: options.session,
+      session: session && {
+        isReturn: session.isReturn,
+        cookieAddress: this.sessionAddress(session.cookieOffset),
+      },
       perf: options.perf,
       functionArguments:
         options.count === undefined ? undefined : { address: context, count: options.count },
     })
+  }
+
+  private sessionAddress(offset: number): bigint {
+    const { memory } = this.kernel
+    this.sessionRegions[this.depth] ??= memory.createRegion(0, 0, 0)
+    const region = this.sessionRegions[this.depth]
+    memory.setRegion(region, offset, offset + 8, REGION_READ | REGION_WRITE)
+    return kernelAddress(region, offset)
   }
 
   /** The prototype of a kernel function, or of a tracepoint by its `btf_trace_` typedef. */

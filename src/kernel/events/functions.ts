@@ -25,7 +25,7 @@ export interface Called {
 /** A session program that wants to see the return, with its 8 bytes of state. */
 interface OpenSession {
   readonly attachment: Attachment
-  readonly cookieAddress: bigint
+  readonly cookieOffset: number
 }
 
 export class Functions {
@@ -100,12 +100,12 @@ export class Functions {
     const entry = view.getBigUint64(registers + PT_REGS.ip, true)
     firing.runAll(hookKey.tracepoint("kprobe", name), registers, PT_REGS.size, fire, run.outcomes)
     for (const attachment of firing.attachmentsAt(hookKey.tracepoint("kprobe_session", name))) {
-      const cookieAddress = run.writer.address(run.writer.allocate(8))
-      const session = { isReturn: false, cookieAddress }
+      const cookieOffset = run.writer.allocate(8)
+      const session = { isReturn: false, cookieOffset }
       const outcome = firing.runOne(attachment, registers, PT_REGS.size, { ...fire, session })
       run.outcomes.push(outcome)
       // 1 from the entry means: not interested in the return.
-      if (outcome.low === 0) run.sessions.push({ attachment, cookieAddress })
+      if (outcome.low === 0) run.sessions.push({ attachment, cookieOffset })
     }
     const memory = firing.kernel.memory.view
     if (memory.getBigUint64(registers + PT_REGS.ip, true) === entry) return undefined
@@ -163,8 +163,8 @@ export class Functions {
       fire,
       run.outcomes,
     )
-    for (const { attachment, cookieAddress } of run.sessions) {
-      const session = { isReturn: true, cookieAddress }
+    for (const { attachment, cookieOffset } of run.sessions) {
+      const session = { isReturn: true, cookieOffset }
       run.outcomes.push(firing.runOne(attachment, registers, PT_REGS.size, { ...fire, session }))
     }
   }

@@ -284,7 +284,8 @@ function number(value: bigint, kind: string, signed: boolean, spec: Spec): strin
 }
 
 /** Addresses are printed as 32 bits that say only whether two are equal (ptr_to_id). */
-function hashAddress(address: bigint): bigint {
+/** Stands for an address in what `%p` prints. */
+export function hashAddress(address: bigint): bigint {
   let z = BigInt.asUintN(64, address + 0x9e37_79b9_7f4a_7c15n)
   z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58_476d_1ce4_e5b9n)
   z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn)

@@ -26,7 +26,8 @@ import {
 
 const NANOSECONDS_PER_MICROSECOND = 1000n
 
-function worldOf(machine: HelperMachine): FormatWorld {
+/** What a format may ask about memory and symbols. */
+export function worldOf(machine: HelperMachine): FormatWorld {
   const { kernel } = machine.environment
   const userTag = REGION_TAG | kernel.userRegion
   return { space: machine.space, userTag, symbol: (address) => kernel.symbolAt?.(address) }
@@ -58,7 +59,7 @@ function bytesOf(text: string): Uint8Array {
 }
 
 /** The format string in `size` bytes at register `n`; -EINVAL when it has no end, undefined after a fault. */
-function formatArgument(
+export function formatArgument(
   machine: HelperMachine,
   n: number,
   size: number,
@@ -70,7 +71,7 @@ function formatArgument(
 }
 
 /** The u64 array of `size` bytes at register `n`; -EINVAL, or undefined after a fault. */
-function arrayArgument(
+export function arrayArgument(
   machine: HelperMachine,
   n: number,
   size: number,

@@ -87,6 +87,19 @@ function copyFromUserTask(machine: HelperMachine): number | undefined {
   return reads("user")(machine)
 }
 
+/** long bpf_probe_write_user(dst, src, len): kernel threads have no user memory to write to. */
+function writeUser(machine: HelperMachine): number | undefined {
+  const size = machine.low(3) >>> 0
+  const source = machine.checkRead(2, size)
+  if (source < 0) return undefined
+  if (machine.environment.task.pid === 0) return -ERRNO.EPERM
+  const { space } = machine
+  if (refusal(machine, 1, "user") < 0) return -ERRNO.EPERM
+  if (!isReadable(space, machine.low(1), machine.high(1), size)) return -ERRNO.EFAULT
+  space.u8.copyWithin(machine.low(1), source, source + size)
+  return 0
+}
+
 export const probeHelpers: HelperTable = {
   probe_read: answers(reads("either")),
   probe_read_kernel: answers(reads("kernel")),
@@ -96,6 +109,5 @@ export const probeHelpers: HelperTable = {
   probe_read_user_str: answers(readsString("user")),
   copy_from_user: answers(reads("user")),
   copy_from_user_task: answers(copyFromUserTask),
-  // Kernel threads may not, and virtual tasks have no memory of their own to change.
-  probe_write_user: (machine) => machine.setResult(-ERRNO.EPERM),
+  probe_write_user: answers(writeUser),
 }

@@ -5,6 +5,7 @@
  */
 
 import { BPF_STACK_FLAG, ERRNO } from "../../spec/index.ts"
+import { PT_REGS, SYSCALLS } from "../events/index.ts"
 import { StackTraceMap } from "../maps/index.ts"
 import type { Task } from "../tasks/task.ts"
 import {
@@ -31,6 +32,11 @@ const SYSCALL_CALLERS: readonly (readonly [name: string, offset: bigint])[] = [
   ["do_syscall_64", 0xcn],
   ["entry_SYSCALL_64_after_hwframe", 0x6n],
 ]
+const IDLE_CALLERS: readonly (readonly [name: string, offset: bigint])[] = [
+  ["default_idle", 0x9n],
+  ["do_idle", 0x4n],
+]
+const KERNEL_HALF = 0xffff_8000_0000_0000n
 const KERNEL_TEXT = 0xffff_ffff_8100_0000n
 const USER_TEXT = 0x5555_5555_5000n
 
@@ -47,20 +53,40 @@ function symbolAddress(machine: HelperMachine, name: string): bigint {
 
 /** Return addresses, innermost first. */
 function kernelFrames(machine: HelperMachine): bigint[] {
-  const { program } = machine.environment
-  const target = program.attachTarget ?? `bpf_prog_${program.name}`
-  const callers = [[target, 0x5n] as const, ...SYSCALL_CALLERS]
-  return callers.map(([name, offset]) => symbolAddress(machine, name) + offset)
+  const { program, task, functionIp } = machine.environment
+  if (task.pid === 0)
+    return IDLE_CALLERS.map(([name, offset]) => symbolAddress(machine, name) + offset)
+  const frames: bigint[] = []
+  const isUser = functionIp !== null && functionIp < KERNEL_HALF
+  if (functionIp !== null && !isUser) frames.push(functionIp)
+  else if (program.attachTarget !== null)
+    frames.push(symbolAddress(machine, program.attachTarget) + 5n)
+  const syscall = task.userRegisters ? callOf(machine, task.userRegisters) : undefined
+  if (syscall !== undefined) frames.push(symbolAddress(machine, `__x64_sys_${syscall}`) + 9n)
+  // A probe in user space has no caller in the kernel.
+  if (isUser) return frames
+  return [
+    ...frames,
+    ...SYSCALL_CALLERS.map(([name, offset]) => symbolAddress(machine, name) + offset),
+  ]
 }
 
-function userFrames(task: Task): bigint[] {
+/** Name of the system call that a task is in. */
+function callOf(machine: HelperMachine, registers: number): string | undefined {
+  const number = Number(machine.space.view.getBigUint64(registers + PT_REGS.orig_ax, true))
+  return SYSCALLS.find((call) => call.number === number)?.name
+}
+
+function userFrames(machine: HelperMachine, task: Task): bigint[] {
   if (task.pid === 0) return []
   const base = USER_TEXT + (hashOf(task.comm) & 0xff000n)
-  return [base + 0x9a1n, base + 0x453n, base + 0x1d0n]
+  const callers = [base + 0x9a1n, base + 0x453n, base + 0x1d0n]
+  const { functionIp } = machine.environment
+  return functionIp !== null && functionIp < KERNEL_HALF ? [functionIp, ...callers] : callers
 }
 
 function framesOf(machine: HelperMachine, task: Task, flags: number): bigint[] {
-  const all = flags & BPF_F_USER_STACK ? userFrames(task) : kernelFrames(machine)
+  const all = flags & BPF_F_USER_STACK ? userFrames(machine, task) : kernelFrames(machine)
   return all.slice(flags & BPF_F_SKIP_FIELD_MASK)
 }
 

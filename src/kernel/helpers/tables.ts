@@ -18,6 +18,7 @@ import { printHelpers } from "./print.ts"
 import { probeHelpers } from "./probe.ts"
 import { redirectHelpers } from "./redirect.ts"
 import { ringHelpers } from "./rings.ts"
+import { sequenceHelpers } from "./sequences.ts"
 import { skbByteHelpers } from "./skb-bytes.ts"
 import { skbMetaHelpers } from "./skb-meta.ts"
 import { skbRoomHelpers } from "./skb-room.ts"
@@ -26,6 +27,7 @@ import { storageHelpers } from "./storage.ts"
 import { stringHelpers } from "./strings.ts"
 import type { Helper, HelperTable, KfuncTable } from "./support.ts"
 import { systemHelpers } from "./system.ts"
+import { systemCallHelpers } from "./system-call.ts"
 import { taskHelpers } from "./tasks.ts"
 import { timeHelpers } from "./time.ts"
 import { timerHelpers } from "./timers.ts"
@@ -54,6 +56,8 @@ const helperTables: readonly HelperTable[] = [
   timerHelpers,
   systemHelpers,
   storageHelpers,
+  sequenceHelpers,
+  systemCallHelpers,
 ]
 
 const kfuncTables: readonly KfuncTable[] = [

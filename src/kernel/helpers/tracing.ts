@@ -9,10 +9,13 @@ import type { KernelState } from "../environment.ts"
 import { pathText } from "./paths.ts"
 import {
   answers,
+  faults,
   flagsArgument,
   type Helper,
   type HelperMachine,
   type HelperTable,
+  isNull,
+  refuses,
   writeText,
 } from "./support.ts"
 
@@ -20,16 +23,16 @@ import {
 const PT_REGS_AX = 80
 const PT_REGS_IP = 128
 const PT_REGS_BYTES = 168
+/** Address of just_return_func. */
+const JUST_RETURN = 0xffff_ffff_8000_0000n
 /** _NSIG: the largest signal. */
 const SIGNAL_MAX = 64
 const EMPTY = { address: 0, count: 0 }
 
+/** The entry of the function that is probed or traced, also when it returns. */
 const functionIp: Helper = (machine) => {
-  const { environment, space } = machine
-  const { program, kernel } = environment
-  if (program.type === BPF_PROG_TYPE.BPF_PROG_TYPE_KPROBE)
-    machine.setResultBig(space.view.getBigUint64(environment.context + PT_REGS_IP, true))
-  else machine.setResultBig(kernel.kernelSymbol(program.attachTarget ?? "") ?? 0n)
+  const { program, kernel, functionIp } = machine.environment
+  machine.setResultBig(functionIp ?? kernel.kernelSymbol(program.attachTarget ?? "") ?? 0n)
 }
 
 /** long bpf_get_func_arg(ctx, n, value) */
@@ -58,10 +61,12 @@ function functionReturn(machine: HelperMachine): number | undefined {
 
 /** long bpf_override_return(regs, rc): the probed function returns `rc` without having run. */
 function overrideReturn(machine: HelperMachine): number | undefined {
-  const at = machine.checkWrite(1, PT_REGS_AX + 8)
-  if (at < 0) return undefined
-  machine.space.view.setInt32(at + PT_REGS_AX, machine.low(2), true)
-  machine.space.view.setInt32(at + PT_REGS_AX + 4, machine.high(2), true)
+  const { environment, space } = machine
+  if (machine.low(1) !== environment.context) return faults(machine, "argument 1 is no context")
+  space.view.setInt32(environment.context + PT_REGS_AX, machine.low(2), true)
+  space.view.setInt32(environment.context + PT_REGS_AX + 4, machine.high(2), true)
+  // The probe returns to a function that does nothing but return: that is how it is noticed.
+  space.view.setBigUint64(environment.context + PT_REGS_IP, JUST_RETURN, true)
   return 0
 }
 
@@ -93,10 +98,11 @@ function setRetval(machine: HelperMachine): number {
 const idleRegisters = new WeakMap<KernelState, number>()
 
 const taskRegisters: Helper = (machine) => {
-  const { kernel } = machine.environment
-  let at = idleRegisters.get(kernel)
-  if (at === undefined) {
-    at = kernel.memory.allocate(PT_REGS_BYTES)
+  const { kernel, task } = machine.environment
+  const isCurrent = kernel.taskStruct(task) === machine.low(1)
+  let at = isCurrent ? (task.userRegisters ?? 0) : 0
+  if (at === 0) {
+    at = idleRegisters.get(kernel) ?? kernel.memory.allocate(PT_REGS_BYTES)
     idleRegisters.set(kernel, at)
   }
   machine.setResult64(at, REGION_TAG | kernel.kernelRegion)
@@ -115,10 +121,62 @@ function pathName(machine: HelperMachine): number | undefined {
   return text.length + 1
 }
 
-/** long bpf_find_vma(task, addr, callback, ctx, flags): virtual tasks have no mappings. */
-function findVma(machine: HelperMachine): number {
-  return flagsArgument(machine, 5) !== 0 ? -ERRNO.EINVAL : -ERRNO.ENOENT
+/** long bpf_find_vma(task, addr, callback, ctx, flags): calls back with the mapping of an address. */
+function findVma(machine: HelperMachine): number | undefined {
+  if (flagsArgument(machine, 5) !== 0) return -ERRNO.EINVAL
+  if (isNull(machine, 1)) return -ERRNO.ENOENT
+  const { kernel, task } = machine.environment
+  const current = kernel.taskStruct(task) === machine.low(1)
+  const address = machine.big(2)
+  const found = current
+    ? task.mappings?.().find((one) => address >= one.start && address < one.end)
+    : undefined
+  if (found === undefined) return -ERRNO.ENOENT
+  const vma = found.kernelAddress()
+  const halves = (word: bigint): readonly [number, number] => [
+    Number(BigInt.asIntN(32, word)),
+    Number(BigInt.asIntN(32, word >> 32n)),
+  ]
+  const given = [1, 4].map((n) => [machine.low(n), machine.high(n)] as const)
+  const result = machine.callback(machine.low(3), [given[0], halves(vma), given[1]])
+  return result === undefined ? undefined : 0
 }
+
+/** int bpf_bprm_opts_set(bprm, flags): BPF_F_BPRM_SECUREEXEC. */
+function setProgramOptions(machine: HelperMachine): number | undefined {
+  const flags = flagsArgument(machine, 2)
+  if (flags & ~1) return -ERRNO.EINVAL
+  const { types } = machine.environment.kernel
+  const id = types.findByName("linux_binprm", "struct")
+  const struct = id === undefined ? undefined : types.resolve(id)
+  const members = struct?.kind === "struct" ? struct.members : []
+  const bit = members.find((member) => member.name === "secureexec")?.bitOffset
+  if (bit === undefined) return faults(machine, "struct linux_binprm has no member secureexec")
+  const at = machine.low(1) + (bit >> 3)
+  const mask = 1 << (bit & 7)
+  const { u8 } = machine.space
+  u8[at] = flags === 0 ? u8[at] & ~mask : u8[at] | mask
+  return 0
+}
+
+/** long bpf_perf_prog_read_value(ctx, buf, size): `struct bpf_perf_event_value`. */
+function readEventValue(machine: HelperMachine): number | undefined {
+  const size = machine.low(3) >>> 0
+  const target = machine.checkWrite(2, size)
+  if (target < 0) return undefined
+  const { u8, view } = machine.space
+  u8.fill(0, target, target + size)
+  if (size !== EVENT_VALUE_BYTES) return -ERRNO.EINVAL
+  const { perf } = machine.environment
+  if (!perf) return 0
+  view.setBigUint64(target, perf.counter, true)
+  view.setBigUint64(target + 8, perf.enabled, true)
+  view.setBigUint64(target + 16, perf.running, true)
+  return 0
+}
+
+/** sizeof(struct bpf_perf_event_value). */
+const EVENT_VALUE_BYTES = 24
 
 function readBranches(machine: HelperMachine): number {
   return flagsArgument(machine, 4) & ~1 ? -ERRNO.EINVAL : -ERRNO.ENOENT
@@ -139,6 +197,11 @@ export const tracingHelpers: HelperTable = {
   task_pt_regs: taskRegisters,
   d_path: answers(pathName),
   find_vma: answers(findVma),
+  bprm_opts_set: answers(setProgramOptions),
+  perf_prog_read_value: answers(readEventValue),
+  // A Linux without CONFIG_IMA says so.
+  ima_inode_hash: refuses("EOPNOTSUPP"),
+  ima_file_hash: refuses("EOPNOTSUPP"),
   get_branch_snapshot: answers((machine) =>
     flagsArgument(machine, 3) !== 0 ? -ERRNO.EINVAL : -ERRNO.ENOENT,
   ),

@@ -12,6 +12,13 @@ export interface Credentials {
   readonly egid: number
 }
 
+/** A mapping of a task's memory and its `vm_area_struct`. */
+export interface TaskMapping {
+  readonly start: bigint
+  readonly end: bigint
+  kernelAddress(): bigint
+}
+
 export interface Task {
   /** Thread id (the kernel's `pid`). */
   readonly pid: number
@@ -29,6 +36,10 @@ export interface Task {
   readonly startTimeNs: bigint
   /** Offset of the task_struct in linear memory, or 0 when nobody has asked for it yet. */
   structAddress: number
+  /** Offset of the registers with which it is in a system call; 0 or absent: it is in none. */
+  readonly userRegisters?: number
+  /** Its mapped memory. */
+  mappings?(): readonly TaskMapping[]
   /** Fields of the task_struct beyond those that every task has. */
   structFields?(): { readonly [field: string]: FieldValue | undefined }
 }

@@ -6,12 +6,7 @@
  */
 
 import { REGION_READ, REGION_WRITE } from "../../interpreter/machine.ts"
-import {
-  BPF_ATTACH_TYPE,
-  BPF_TEST_RUN_FLAG,
-  ERRNO,
-  type ProgTestRunAttr,
-} from "../../spec/index.ts"
+import { BPF_TEST_RUN_FLAG, ERRNO, type ProgTestRunAttr } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import type { Program } from "../programs/program.ts"
 import { contextBytes } from "./context-size.ts"
@@ -47,31 +42,6 @@ export function testRunSyscall(
   const size = sizeOf(attr.ctx_in)
   if (size < contextBytes(program.insns) || size > U16_MAX) return -ERRNO.EINVAL
   return runOnBytes(kernel, program, attr, { cpu: 0, writeBack: true })
-}
-
-/**
- * fentry, fexit and fmod_ret: Linux calls its own test functions, and what is attached to them
- * runs; the return value is that of `bpf_modify_return_test`.
- */
-export function testRunTracing(
-  _kernel: KernelState,
-  program: Program,
-  attr: ProgTestRunAttr,
-): number {
-  if ((attr.flags ?? 0) !== 0 || (attr.cpu ?? 0) !== 0 || (attr.batch_size ?? 0) !== 0)
-    return -ERRNO.EINVAL
-  switch (program.expectedAttachType) {
-    case BPF_ATTACH_TYPE.BPF_TRACE_FENTRY:
-    case BPF_ATTACH_TYPE.BPF_TRACE_FEXIT:
-      attr.retval = 0
-      return 0
-    case BPF_ATTACH_TYPE.BPF_MODIFY_RETURN:
-      // Two side effects (both test functions increment through their pointer), 4 + 29 returned.
-      attr.retval = (2 << 16) | 33
-      return 0
-    default:
-      return -ERRNO.EFAULT
-  }
 }
 
 function hasPacket(attr: ProgTestRunAttr): boolean {

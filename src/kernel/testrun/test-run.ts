@@ -3,10 +3,11 @@
 import { ERRNO, type ProgTestRunAttr, BPF_PROG_TYPE as PT } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import type { Program } from "../programs/program.ts"
-import { testRunRawTracepoint, testRunSyscall, testRunTracing } from "./arguments.ts"
+import { testRunRawTracepoint, testRunSyscall } from "./arguments.ts"
 import { testRunFlowDissector } from "./flow-dissector.ts"
 import { testRunSkLookup } from "./sk-lookup.ts"
 import { testRunSkb } from "./skb.ts"
+import { testRunTracing } from "./tracing.ts"
 import { testRunXdp } from "./xdp.ts"
 
 type TestRun = (kernel: KernelState, program: Program, attr: ProgTestRunAttr) => number

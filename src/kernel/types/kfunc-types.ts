@@ -28,6 +28,8 @@ struct task_struct *bpf_task_acquire(struct task_struct *p);
 void bpf_task_release(struct task_struct *p);
 struct task_struct *bpf_task_from_pid(s32 pid);
 struct task_struct *bpf_task_from_vpid(s32 vpid);
+bool bpf_session_is_return(void);
+__u64 *bpf_session_cookie(void);
 struct cgroup *bpf_cgroup_acquire(struct cgroup *cgrp);
 void bpf_cgroup_release(struct cgroup *cgrp);
 int bpf_strcmp(const char *s1__ign, const char *s2__ign);

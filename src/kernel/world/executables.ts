@@ -103,20 +103,20 @@ export class Executables {
       const fire = { ...options, functionIp }
       const at = (kind: string): string => hookKey.uprobe(kind, path, offset)
       firing.runAll(at("uprobe"), regs, PT_REGS.size, fire, outcomes)
-      const open: { attachment: Attachment; cookieAddress: bigint }[] = []
+      const open: { attachment: Attachment; cookieOffset: number }[] = []
       for (const attachment of firing.attachmentsAt(at("uprobe_session"))) {
-        const cookieAddress = writer.address(writer.allocate(8))
-        const session = { isReturn: false, cookieAddress }
+        const cookieOffset = writer.allocate(8)
+        const session = { isReturn: false, cookieOffset }
         const outcome = firing.runOne(attachment, regs, PT_REGS.size, { ...fire, session })
         outcomes.push(outcome)
-        if (outcome.low === 0) open.push({ attachment, cookieAddress })
+        if (outcome.low === 0) open.push({ attachment, cookieOffset })
       }
       if (body === undefined) return { outcomes, returned: 0n }
       const returned = BigInt(body())
       view().setBigUint64(regs + PT_REGS.ax, BigInt.asUintN(64, returned), true)
       firing.runAll(at("uretprobe"), regs, PT_REGS.size, fire, outcomes)
-      for (const { attachment, cookieAddress } of open) {
-        const session = { isReturn: true, cookieAddress }
+      for (const { attachment, cookieOffset } of open) {
+        const session = { isReturn: true, cookieOffset }
         outcomes.push(firing.runOne(attachment, regs, PT_REGS.size, { ...fire, session }))
       }
       return { outcomes, returned }

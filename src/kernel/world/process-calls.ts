@@ -412,7 +412,15 @@ export function mapFile(
         vm_mm: group.mmAddress(),
         vm_file: file?.kernelAddress(),
       }))
-      group.mappings.push({ start, end, flags: vm_flags, pageOffset: 0n, file, mirror })
+      group.mappings.push({
+        start,
+        end,
+        flags: vm_flags,
+        pageOffset: 0n,
+        file,
+        mirror,
+        kernelAddress: () => mirror.kernelAddress(),
+      })
       address = start
       return start
     },

@@ -4,7 +4,7 @@
  */
 
 import { ERRNO } from "../../spec/index.ts"
-import type { Credentials, Task } from "../tasks/task.ts"
+import type { Credentials, Task, TaskMapping } from "../tasks/task.ts"
 import type { FieldValue } from "../types/index.ts"
 import { linkAt, makeAt, renameAt, setAttributes, unlinkAt } from "./directory-calls.ts"
 import {
@@ -77,6 +77,10 @@ export class Process implements Schedulable {
     const leader = this.tgid === this.pid ? undefined : world.tasks.find(this.tgid)
     this.group = leader instanceof Process ? leader.group : new ThreadGroup(world, this.tgid)
     this.group.threads.add(this)
+  }
+
+  mappings(): readonly TaskMapping[] {
+    return this.group.mappings
   }
 
   get hasExited(): boolean {

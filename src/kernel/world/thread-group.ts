@@ -18,6 +18,7 @@ export interface Mapping {
   readonly pageOffset: bigint
   readonly file: OpenFile | null
   readonly mirror: Mirror
+  kernelAddress(): bigint
 }
 
 export class ThreadGroup {

@@ -19,6 +19,13 @@ function setTask(machine: HelperMachine, task: Task | undefined): void {
 const fromPid: Helper = (machine) =>
   setTask(machine, machine.environment.kernel.taskByPid(machine.low(1)))
 
+/** Entry or return of the function that a session program is attached to. */
+const isReturn: Helper = (machine) =>
+  machine.setResult(machine.environment.session?.isReturn === true ? 1 : 0)
+
+const sessionCookie: Helper = (machine) =>
+  machine.setResultBig(machine.environment.session?.cookieAddress ?? 0n)
+
 export const taskKfuncs: KfuncTable = {
   bpf_task_acquire: same,
   bpf_task_release: nothing,
@@ -26,4 +33,6 @@ export const taskKfuncs: KfuncTable = {
   bpf_task_from_vpid: fromPid,
   bpf_cgroup_acquire: same,
   bpf_cgroup_release: nothing,
+  bpf_session_is_return: isReturn,
+  bpf_session_cookie: sessionCookie,
 }
