@@ -4,12 +4,13 @@
  * Source: linux v6.18 Documentation/bpf/verifier.rst for what is checked and in which order.
  */
 
-import { validateProgram } from "../isa/index.ts"
+import { BPF_LD_IMM64, validateProgram } from "../isa/index.ts"
 import { BPF_COMPLEXITY_LIMIT_INSNS, ERRNO } from "../spec/index.ts"
 import { createDomain, type Domain } from "./domain/domain.ts"
 import { Explorer, type Statistics } from "./explore/explorer.ts"
 import { exploreSubprogram } from "./explore/run.ts"
 import type { VerifierInput } from "./input.ts"
+import { instructionText } from "./log/instruction.ts"
 import { Log } from "./log/log.ts"
 import { Code, SEEN } from "./program/code.ts"
 import { computeComponents } from "./program/components.ts"
@@ -76,13 +77,17 @@ export function verify(input: VerifierInput): Verdict {
 }
 
 function check(x: Explorer): void {
-  const { code, input } = x
+  const { code, input, log } = x
   const problem = validateProgram(code.bytes)
   if (problem !== null) {
     x.insn = problem.slot
     x.reject(ERRNO.EINVAL, problem.message, { rule: "encoding" })
   }
   findSubprograms(code, input)
+  if (x.loggingAll)
+    code.subprograms.forEach(({ start }, index) => {
+      log.write(`func#${index} @${start}\n`)
+    })
   resolveMaps(x)
   const effects = (insn: number) => summarizeCall(x, insn)
   analyseFlow(code, {
@@ -94,8 +99,22 @@ function check(x: Explorer): void {
   spreadEffects(code, effects)
   computeComponents(code)
   computeLiveRegisters(code, effects)
+  if (x.loggingAll) printLiveRegisters(x)
   exploreAll(x)
   checkStackDepth(x)
+}
+
+function printLiveRegisters(x: Explorer): void {
+  const { code, log } = x
+  log.write("Live regs before insn:\n")
+  for (let insn = 0; insn < code.length; insn++) {
+    let registers = ""
+    for (let index = 0; index < 10; index++)
+      registers += code.live[insn] & (1 << index) ? index : "."
+    const loop = code.scc[insn] === 0 ? "    " : `${`${code.scc[insn]}`.padStart(3)} `
+    log.write(`${loop}${`${insn}`.padStart(3)}: ${registers} ${instructionText(x, insn)}\n`)
+    if (code.opcode[insn] === BPF_LD_IMM64) insn++
+  }
 }
 
 function exploreAll(x: Explorer): void {

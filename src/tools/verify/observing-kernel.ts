@@ -76,8 +76,13 @@ export class ObservingKernel {
     else if (command === "BTF_LOAD")
       this.btfs.set(result, readBtf((attr as Commands["BTF_LOAD"]).btf.slice()))
     else if (command === "MAP_FREEZE") {
-      const map = this.maps.get((attr as Commands["MAP_FREEZE"]).map_fd)
-      if (map !== undefined) map.frozen = true
+      const { map_fd: fd } = attr as Commands["MAP_FREEZE"]
+      const map = this.maps.get(fd)
+      if (map !== undefined) {
+        map.frozen = true
+        // While there is a descriptor: the program may be verified after the map is gone.
+        map.contents = this.contents(fd, map)
+      }
     }
     return result
   }
@@ -98,18 +103,14 @@ export class ObservingKernel {
       keyTypeId: attr.btf_key_type_id ?? 0,
       valueTypeId: attr.btf_value_type_id ?? 0,
       inner: inner ?? null,
-      readConstant: (offset, size) => this.readConstant(fd, offset, size),
+      readConstant(offset, size) {
+        return this.contents?.subarray(offset, offset + size) ?? null
+      },
     })
   }
 
-  private readConstant(fd: number, offset: number, size: number): Uint8Array | null {
-    const map = this.maps.get(fd)
-    if (map === undefined || map.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY) return null
-    map.contents ??= this.contents(fd, map)
-    return map.contents?.subarray(offset, offset + size) ?? null
-  }
-
   private contents(fd: number, map: VerifierMap): Uint8Array | undefined {
+    if (map.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY || map.maxEntries !== 1) return undefined
     const value = new Uint8Array(map.valueSize)
     const result = this.under.bpf("MAP_LOOKUP_ELEM", {
       map_fd: fd,

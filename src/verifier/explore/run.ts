@@ -147,7 +147,6 @@ function printInstruction(x: Explorer, previous: number, printState: boolean): v
     const speculative = state.speculative ? " (speculative execution)" : ""
     log.write(`\nfrom ${previous} to ${insn}${speculative}:`)
     x.printState(state, state.frames - 1, true)
-    x.forgetScratched()
   }
   if (x.anythingScratched) x.printChanges()
   x.printLine(insn)

@@ -60,12 +60,12 @@ export function stateLine(x: Explorer, state: State, n: number, all: boolean): s
     const reg = registerAt(frame, index)
     if (typeOf(d, reg) === NOT_INIT) continue
     if (!all && (x.scratchedRegisters & (1 << index)) === 0) continue
-    text += ` R${index}=${printRegister(x, reg)}`
+    text += ` R${index}=${printRegister(x, reg, frameNumber)}`
   }
   const slots = slotCount(d, frame)
   for (let spi = 0; spi < slots; spi++) {
     if (!all && !x.isSlotScratched(spi)) continue
-    text += slotText(x, frame, spi)
+    text += slotText(x, frame, spi, frameNumber)
   }
   if (state.refs.length > 0) text += ` refs=${state.refs.map(({ id }) => id).join(",")}`
   const flags = d.i32[(frame + FRAME_FLAGS) >> 2]
@@ -75,7 +75,7 @@ export function stateLine(x: Explorer, state: State, n: number, all: boolean): s
   return `${text}\n`
 }
 
-function slotText(x: Explorer, frame: number, spi: number): string {
+function slotText(x: Explorer, frame: number, spi: number, frameNumber: number): string {
   const d = x.domain
   const slot = slotAt(frame, spi)
   const types = d.u8.subarray(slot + SLOT_TYPES, slot + SLOT_TYPES + 8)
@@ -86,7 +86,7 @@ function slotText(x: Explorer, frame: number, spi: number): string {
     case STACK_SPILL: {
       // Bytes above a spill of less than 8 bytes.
       const above = types.indexOf(STACK_SPILL)
-      return ` fp${place}=${letters.slice(0, above).join("")}${printRegister(x, slot)}`
+      return ` fp${place}=${letters.slice(0, above).join("")}${printRegister(x, slot, frameNumber)}`
     }
     case STACK_DYNPTR: {
       // The text stands at the second slot of the two.
