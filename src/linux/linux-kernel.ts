@@ -4,8 +4,8 @@
  * that a buffer that is too small never reaches the system call.
  */
 
-import { readFileSync } from "node:fs"
-import { networkInterfaces, release } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
+import { release } from "node:os"
 import {
   BPF_MAP_TYPE,
   type CommandName,
@@ -210,11 +210,22 @@ export class LinuxKernel implements KernelInterface {
   }
 
   interfaceIndex(name: string): number {
-    if (!(name in networkInterfaces())) {
-      const text = readText(`/sys/class/net/${name}/ifindex`)
-      return text === null ? 0 : Number(text)
+    // Not from /sys/class/net: a sysfs shows the network namespace in which it was mounted.
+    const { native, numbers } = this.api
+    const { socket } = numbers
+    const fd = native.syscall(socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+    if (fd < 0) return 0
+    // struct ifreq: 16 bytes of name, then a union of which the index is the first word.
+    const request = new Uint8Array(40)
+    const bytes = new TextEncoder().encode(name)
+    try {
+      if (bytes.length >= IFNAMSIZ) return 0
+      request.set(bytes)
+      const result = native.syscall(numbers.ioctl, fd, SIOCGIFINDEX, native.addressOf(request))
+      return result < 0 ? 0 : new DataView(request.buffer).getInt32(IFNAMSIZ, true)
+    } finally {
+      native.syscall(numbers.close, fd)
     }
-    return Number(readText(`/sys/class/net/${name}/ifindex`) ?? 0)
   }
 
   openCgroup(path: string): number {
@@ -231,7 +242,10 @@ export class LinuxKernel implements KernelInterface {
   }
 
   openTracepoint(group: string, name: string): number {
-    const id = readText(`/sys/kernel/tracing/events/${group}/${name}/id`)
+    const events = TRACEFS.map((root) => `${root}/events`).find((path) => existsSync(path))
+    // Nobody has mounted tracefs.
+    if (events === undefined) return -ERRNO.ENODEV
+    const id = readText(`${events}/${group}/${name}/id`)
     if (id === null) return -ERRNO.ENOENT
     const { native, numbers } = this.api
     // struct perf_event_attr: type PERF_TYPE_TRACEPOINT, size, config = tracepoint id.
@@ -272,6 +286,15 @@ function readText(path: string): string | null {
     return null
   }
 }
+
+/** Where tracefs is mounted, and where it was before Linux 4.1. */
+const TRACEFS: readonly string[] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
+
+const AF_INET = 2
+const SOCK_DGRAM = 2
+const SOCK_CLOEXEC = 0o2000000
+const SIOCGIFINDEX = 0x8933
+const IFNAMSIZ = 16
 
 /** `0-3,8` has 9 possible CPUs: values are indexed up to the highest. */
 function countCpus(list: string): number {

@@ -25,6 +25,7 @@ interface SystemCallNumbers {
   readonly mmap: number
   readonly munmap: number
   readonly ioctl: number
+  readonly socket: number
   readonly openat: number
   readonly perf_event_open: number
   readonly bpf: number
@@ -37,6 +38,7 @@ const NUMBERS: Readonly<Record<string, SystemCallNumbers>> = {
     mmap: 9,
     munmap: 11,
     ioctl: 16,
+    socket: 41,
     openat: 257,
     perf_event_open: 298,
     bpf: 321,
@@ -47,6 +49,7 @@ const NUMBERS: Readonly<Record<string, SystemCallNumbers>> = {
     mmap: 222,
     munmap: 215,
     ioctl: 29,
+    socket: 198,
     openat: 56,
     perf_event_open: 241,
     bpf: 280,

@@ -173,7 +173,11 @@ function attachTracepoint(
       "LINK_CREATE",
       event,
       nameOf(program),
-      event === -ERRNO.ENOENT ? `the kernel has no tracepoint '${name}'` : undefined,
+      event === -ERRNO.ENOENT
+        ? `the kernel has no tracepoint '${name}'`
+        : event === -ERRNO.ENODEV
+          ? "tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing"
+          : undefined,
     )
   try {
     return attachPerf(kernel, program, event, target)
