@@ -8,6 +8,7 @@
 import { ERRNO } from "../../../spec/errno.ts"
 import { BPF_MAP_FLAG, BPF_MAP_TYPE } from "../../../spec/map-types.ts"
 import { BPF_ATTACH_TYPE, BPF_PROG_TYPE } from "../../../spec/program-types.ts"
+import type { VerifierMap } from "../../input.ts"
 import { registerTypeName } from "../../log/type-names.ts"
 import { FRAME_CALLBACK_DEPTH } from "../../state/layout.ts"
 import {
@@ -78,6 +79,20 @@ function permitted(v: Verifier, id: number): HelperRule {
   return rule
 }
 
+/** Programs may not change the map; of device maps Linux says so itself. */
+function isReadonly({ type, flags }: VerifierMap): boolean {
+  return (
+    (flags & BPF_MAP_FLAG.BPF_F_RDONLY_PROG) !== 0 ||
+    type === BPF_MAP_TYPE.BPF_MAP_TYPE_DEVMAP ||
+    type === BPF_MAP_TYPE.BPF_MAP_TYPE_DEVMAP_HASH
+  )
+}
+
+function refuseWithoutNewline(v: Verifier, text: string): never {
+  v.verbose(text)
+  return v.rejectQuietly(ERRNO.EINVAL, text)
+}
+
 /** Maps that programs may only read, and constant indices of tail calls. */
 function checkMapUse(v: Verifier, rule: HelperRule): void {
   const { domain } = v
@@ -87,12 +102,12 @@ function checkMapUse(v: Verifier, rule: HelperRule): void {
     case "map_delete_elem":
     case "map_push_elem":
     case "map_pop_elem":
-      if (map !== null && map.flags & BPF_MAP_FLAG.BPF_F_RDONLY_PROG)
+      if (map !== null && isReadonly(map))
         v.reject(ERRNO.EACCES, "write into map forbidden", { map: meta.mapIndex })
       break
     case "tail_call": {
       if (map?.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_PROG_ARRAY)
-        v.reject(ERRNO.EINVAL, "expected prog array map for tail call", { map: meta.mapIndex })
+        refuseWithoutNewline(v, "expected prog array map for tail call")
       const index = v.reg(3)
       const known = isConstant(domain, index) && constantHigh(domain, index) === 0
       if (known && constantLow(domain, index) >>> 0 < (map?.maxEntries ?? 0)) v.markPrecise(3)
