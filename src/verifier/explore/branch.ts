@@ -179,8 +179,8 @@ function isScalarConstant(x: Explorer, reg: number, is32: number): boolean {
 }
 
 /** The range says that the packet pointer is beyond the end (-1), or at it or beyond (-2). */
-const BEYOND_PKT_END = -1
-const AT_PKT_END = -2
+const BEYOND_PKT_END = -2
+const AT_PKT_END = -1
 
 function packetBranchTaken(x: Explorer, dst: number, src: number, operation: number): number {
   const { domain } = x

@@ -26,8 +26,8 @@ import { forEachRegisterOf, frameOf, registerAt } from "./frames.ts"
 
 /** Largest offset into a packet that can be proven. */
 const MAX_PACKET_OFF = 0xffff
-const BEYOND_PKT_END = -1
-const AT_PKT_END = -2
+const BEYOND_PKT_END = -2
+const AT_PKT_END = -1
 
 /** Packet, metadata or end. */
 export function isPacketPointer(d: Domain, reg: number): boolean {

@@ -15,7 +15,7 @@
  *                                                   104 provenance node      108 unused
  *
  *   a, b, c by type:
- *     packet pointers                 a = range proven (bytes; -1 beyond, -2 at the end)
+ *     packet pointers                 a = range proven (bytes; -2 beyond, -1 at the end)
  *     PTR_TO_MAP_VALUE, MAP_KEY,
  *       CONST_PTR_TO_MAP              a = index in the list of maps, b = map uid (inner maps)
  *     PTR_TO_BTF_ID                   a = type id, b = index in the list of BTFs (0 the kernel's)

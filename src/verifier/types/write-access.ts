@@ -8,6 +8,7 @@
 import type { Btf } from "../../btf/index.ts"
 import { ERRNO } from "../../spec/errno.ts"
 import { BPF_PROG_TYPE as PT } from "../../spec/program-types.ts"
+import { Rejection } from "../rejection.ts"
 import type { Verifier } from "../verifier.ts"
 import type { StructAccess } from "./struct-walk.ts"
 
@@ -120,12 +121,10 @@ export function mayWriteStruct(v: Verifier, { btf, id, off, size }: StructAccess
   const field = paths
     .map((path) => extentOf(btf, id, path))
     .find((extent) => extent !== undefined && off >= extent.start && off < extent.end)
-  if (field === undefined)
-    v.reject(
-      ERRNO.EACCES,
-      rules === SCHED_EXT ? "" : `no write support to ${name} at off ${off}`,
-      details,
-    )
+  if (field === undefined) {
+    if (rules === SCHED_EXT) throw new Rejection(ERRNO.EACCES, v.insn, "", details)
+    v.reject(ERRNO.EACCES, `no write support to ${name} at off ${off}`, details)
+  }
   if (off + size > field.end)
     v.reject(
       ERRNO.EACCES,

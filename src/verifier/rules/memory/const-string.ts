@@ -10,7 +10,7 @@ import { PTR_TO_MAP_VALUE } from "../../state/register-types.ts"
 import { aOf, isConstant, offOf, typeOf } from "../../state/registers.ts"
 import type { Verifier } from "../../verifier.ts"
 import { checkMapAccess } from "./map-value.ts"
-import { constantNumber } from "./values.ts"
+import { constantNumber, rejectSilently } from "./values.ts"
 
 /**
  * Linux: check_reg_const_str. Register `regno` points to a constant string, which is returned
@@ -20,7 +20,7 @@ export function checkConstString(v: Verifier, regno: number): string {
   const d = v.domain
   const reg = v.reg(regno)
   const details = { rule: "constant-string", register: regno }
-  if (typeOf(d, reg) !== PTR_TO_MAP_VALUE) v.reject(ERRNO.EINVAL, "", details)
+  if (typeOf(d, reg) !== PTR_TO_MAP_VALUE) rejectSilently(v, ERRNO.EINVAL, details)
   const map = v.maps[aOf(d, reg)]
   if ((map.flags & BPF_MAP_FLAG.BPF_F_RDONLY_PROG) === 0 || !map.frozen)
     v.reject(ERRNO.EACCES, `R${regno} does not point to a readonly map'`, details)
@@ -31,7 +31,7 @@ export function checkConstString(v: Verifier, regno: number): string {
   const offset = offOf(d, reg) + constantNumber(d, reg)
   const bytes = map.maxEntries === 1 ? map.readConstant?.(offset, map.valueSize - offset) : null
   if (bytes === null || bytes === undefined)
-    v.reject(ERRNO.EOPNOTSUPP, "direct value access on string failed", details)
+    v.reject(ERRNO.ENOTSUPP, "direct value access on string failed", details)
   const end = bytes.indexOf(0)
   if (end < 0) v.reject(ERRNO.EINVAL, "string is not zero-terminated", details)
   let text = ""

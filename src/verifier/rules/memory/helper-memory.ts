@@ -45,6 +45,8 @@ import { checkPacketAccess } from "./packet.ts"
 import { checkRegion } from "./region.ts"
 import { checkStackRangeInitialised } from "./stack-range.ts"
 
+import { rejectSilently } from "./values.ts"
+
 export type { MemoryMeta } from "./meta.ts"
 export { checkStackRangeInitialised } from "./stack-range.ts"
 
@@ -126,7 +128,7 @@ export function checkHelperMemory(
         return
       }
       if (zeroAllowed) return
-      v.reject(ERRNO.EACCES, "", { rule: "zero-size", register: regno })
+      rejectSilently(v, ERRNO.EACCES, { rule: "zero-size", register: regno })
   }
   if (zeroAllowed && size === 0 && d.isNull(reg) !== 0) return
   v.reject(

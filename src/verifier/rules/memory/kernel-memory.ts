@@ -194,7 +194,7 @@ export function accessMapPointer(
   const btf = v.btfs[0] ?? v.input.kernelBtf()
   const id = name === undefined ? undefined : btf.findByName(name, "struct")
   if (name === undefined || id === undefined)
-    v.reject(ERRNO.EOPNOTSUPP, `map_ptr access not supported for map type ${type}`, {
+    v.reject(ERRNO.ENOTSUPP, `map_ptr access not supported for map type ${type}`, {
       rule: "map-pointer",
       register: regno,
     })

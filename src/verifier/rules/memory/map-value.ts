@@ -19,7 +19,7 @@ import {
 import type { Verifier } from "../../verifier.ts"
 import { checkKptrAccess } from "./map-kptr.ts"
 import { checkRegion } from "./region.ts"
-import { constantNumber, leaksPointer, loadUnknown } from "./values.ts"
+import { constantNumber, leaksPointer, loadUnknown, rejectSilently } from "./values.ts"
 
 const { BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG } = BPF_MAP_FLAG
 
@@ -77,7 +77,8 @@ function loadConstant(
   valueReg: number,
   signExtend: boolean,
 ): void {
-  if (map.maxEntries !== 1) v.reject(ERRNO.EOPNOTSUPP, "", { rule: "constant-map", offset, size })
+  if (map.maxEntries !== 1)
+    rejectSilently(v, ERRNO.ENOTSUPP, { rule: "constant-map", offset, size })
   const bytes = map.readConstant?.(offset, size) ?? null
   if (bytes === null) {
     loadUnknown(v, valueReg, size, signExtend)

@@ -88,7 +88,6 @@ function readFixed(
     if (valueReg < 0) return
     if (!fillPart(v, slot, off, size, spillSize, valueReg)) return
   } else if (valueReg >= 0) {
-    if (v.bpfCapable) assignScalarId(v, slot)
     fill(v, slot, valueReg)
   } else if (leaksPointer(v, slot))
     v.reject(ERRNO.EACCES, `leaking pointer from stack off ${off}`, { rule: "pointer-leak" })

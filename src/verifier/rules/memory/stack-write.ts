@@ -33,7 +33,6 @@ import { destroyDynptrAtSlot } from "../calls/dynptr.ts"
 import {
   checkFastcallStack,
   destroySpill,
-  forgetSpill,
   isSpilledScalar,
   isSpilledSlot,
   slotAddress,
@@ -179,14 +178,14 @@ function writeVariable(
       zeroUsed = true
       continue
     }
-    forgetSpill(d, slot)
+    destroySpill(d, slot)
     if (type === STACK_INVALID && !v.allowUninitStack)
       v.reject(
         ERRNO.EINVAL,
         `uninit stack in range of var-offset write prohibited for !root; insn ${v.insn}, off: ${i}`,
         { rule: "stack-uninitialised", offset: i },
       )
-    if (zero && type === STACK_ZERO) zeroUsed = true
+    if (zero && d.u8[byte] === STACK_ZERO) zeroUsed = true
     else d.u8[byte] = STACK_MISC
   }
   if (zeroUsed && valueReg >= 0) v.markPrecise(valueReg)

@@ -3,6 +3,7 @@
  */
 
 import type { Domain } from "../../domain/domain.ts"
+import { Rejection, type RejectionDetails } from "../../rejection.ts"
 import { PTR_MAYBE_NULL, SCALAR_VALUE } from "../../state/register-types.ts"
 import {
   constantHigh,
@@ -29,6 +30,11 @@ const ADD_CONST = 0xc0000000
 /** Whether an unprivileged program would give away an address by this register (address). */
 export function leaksPointer(v: Verifier, reg: number): boolean {
   return !v.allowPtrLeaks && typeOf(v.domain, reg) !== SCALAR_VALUE
+}
+
+/** Rejects as the kernel does where it says nothing: the log gets no line. */
+export function rejectSilently(v: Verifier, errno: number, details: RejectionDetails): never {
+  throw new Rejection(errno, v.insn, "", details)
 }
 
 /** What was read may be anything of `size` bytes. */
