@@ -157,6 +157,7 @@ export class EmbeddedKernel implements KernelInterface {
       taskStruct: (task) => this.tasks.structOf(task),
       taskByPid: (pid) => this.tasks.find(pid),
       cgroupAncestors: (task) => this.cgroupAncestors(task.cgroupPath),
+      cgroupIds: (path) => this.cgroupAncestors(path),
       cloneRedirect: (frame, ifindex, ingress) =>
         this.network.cloneRedirect(frame, ifindex, ingress),
       notify: (map) => {

@@ -58,6 +58,8 @@ export interface KernelState extends MapHost {
   taskByPid(pid: number): Task | undefined
   /** Ids of the cgroups above (and including) a task's, root first. */
   cgroupAncestors(task: Task): readonly bigint[]
+  /** The same for a cgroup's path. */
+  cgroupIds(path: string): readonly bigint[]
   /** Sends a copy of a frame out of (or into) a device: bpf_clone_redirect. False: no such device. */
   cloneRedirect(frame: Uint8Array, ifindex: number, ingress: boolean): boolean
   /** Calls a function of a loaded program outside of a run: timer callbacks. */

@@ -7,6 +7,7 @@ import { BPF_TUNNEL_FLAG, ERRNO } from "../../spec/index.ts"
 import type { SkBuffer, TunnelState } from "../contexts/index.ts"
 import type { ReferenceMap } from "../maps/map.ts"
 import { onSkb, skbOf } from "./packet.ts"
+import { contextSocket, socketCgroups } from "./sockets.ts"
 import {
   flagsArgument,
   type Helper,
@@ -171,39 +172,9 @@ function underCgroup(machine: HelperMachine, skb: SkBuffer): number | undefined 
   if (index >= map.maxEntries) return -ERRNO.E2BIG
   const cgroup = (map as Partial<ReferenceMap<{ readonly id: bigint | number }>>).reference?.(index)
   if (cgroup === undefined) return -ERRNO.EAGAIN
-  return socketCgroups(machine).includes(BigInt(cgroup.id)) ? 1 : 0
+  const all = socketCgroups(machine, contextSocket(machine))
+  return all.includes(BigInt(cgroup.id)) ? 1 : 0
 }
-
-/** Sockets belong to the cgroup of the task that is current. */
-function socketCgroups(machine: HelperMachine): readonly bigint[] {
-  const { kernel, task } = machine.environment
-  return kernel.cgroupAncestors(task)
-}
-
-const socketCgroupId: Helper = (machine) => {
-  const all = socketCgroups(machine)
-  machine.setResultBig(all[all.length - 1] ?? 0n)
-}
-
-const skbCgroupId: Helper = (machine) => {
-  const skb = skbOf(machine)
-  if (skb === undefined) return
-  if (skb.hasSocket) socketCgroupId(machine)
-  else machine.setResult(0)
-}
-
-const ancestorCgroupId: Helper = (machine) =>
-  machine.setResultBig(socketCgroups(machine)[machine.low(2)] ?? 0n)
-
-/** Sockets are numbered by where they lie: the same socket always has the same cookie. */
-const socketCookie: Helper = (machine) => {
-  const { packet } = machine.environment
-  const skb = packet as SkBuffer | null
-  if (skb?.kind === "skb") machine.setResult64(skb.hasSocket ? skb.socket : 0, 0)
-  else machine.setResult64(machine.low(1), 0)
-}
-
-const OVERFLOW_UID = 65_534
 
 // ---- marks ---------------------------------------------------------------------------------------------
 
@@ -260,13 +231,6 @@ export const skbMetaHelpers: HelperTable = {
   skb_set_tunnel_opt: onSkb(setTunnelOptions),
   skb_get_tunnel_opt: onSkb(getTunnelOptions),
   skb_under_cgroup: onSkb(underCgroup),
-  skb_cgroup_id: skbCgroupId,
-  skb_ancestor_cgroup_id: ancestorCgroupId,
-  sk_cgroup_id: socketCgroupId,
-  sk_ancestor_cgroup_id: ancestorCgroupId,
-  get_socket_cookie: socketCookie,
-  get_socket_uid: onSkb((_, skb) => (skb.hasSocket ? 0 : OVERFLOW_UID)),
-  get_netns_cookie: (machine) => machine.setResult(1),
   // cgroup v1 class identifiers and routing realms: nothing sets them.
   get_cgroup_classid: (machine) => machine.setResult(0),
   skb_cgroup_classid: (machine) => machine.setResult(0),

@@ -73,6 +73,8 @@ const addressOwner: FindOwner = (machine) =>
   ownerNamed(machine.environment.kernel, `address/${machine.low(2)}`)
 
 const socketOwner: FindOwner = (machine) => {
+  const socket = machine.environment.kernel.net.memory.socketAt(machine.low(2))
+  if (socket !== undefined) return socket
   const skb = machine.environment.packet as SkBuffer | null
   if (skb?.kind === "skb" && skb.socket === machine.low(2)) return skb.socketOwner
   return addressOwner(machine)

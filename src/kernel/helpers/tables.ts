@@ -7,13 +7,14 @@ import { helperByName } from "../../spec/index.ts"
 import { controlHelpers } from "./control.ts"
 import { cpuHelpers } from "./cpu.ts"
 import { dynptrHelpers } from "./dynptr.ts"
+import { fibHelpers } from "./fib.ts"
 import { dynptrKfuncs } from "./kfuncs/dynptrs.ts"
 import { iteratorKfuncs } from "./kfuncs/iterators.ts"
 import { stringKfuncs } from "./kfuncs/strings.ts"
 import { taskKfuncs } from "./kfuncs/tasks.ts"
 import { xdpKfuncs } from "./kfuncs/xdp.ts"
+import { lwtHelpers } from "./lwt.ts"
 import { mapHelpers } from "./maps.ts"
-import { networkHelpers } from "./network.ts"
 import { printHelpers } from "./print.ts"
 import { probeHelpers } from "./probe.ts"
 import { redirectHelpers } from "./redirect.ts"
@@ -22,10 +23,15 @@ import { sequenceHelpers } from "./sequences.ts"
 import { skbByteHelpers } from "./skb-bytes.ts"
 import { skbMetaHelpers } from "./skb-meta.ts"
 import { skbRoomHelpers } from "./skb-room.ts"
+import { socketControlHelpers } from "./socket-control.ts"
+import { socketMapHelpers } from "./socket-maps.ts"
+import { socketHelpers } from "./sockets.ts"
 import { stackHelpers } from "./stack.ts"
 import { storageHelpers } from "./storage.ts"
 import { stringHelpers } from "./strings.ts"
 import type { Helper, HelperTable, KfuncTable } from "./support.ts"
+import { syncookieHelpers } from "./syncookies.ts"
+import { sysctlHelpers } from "./sysctl.ts"
 import { systemHelpers } from "./system.ts"
 import { systemCallHelpers } from "./system-call.ts"
 import { taskHelpers } from "./tasks.ts"
@@ -50,7 +56,13 @@ const helperTables: readonly HelperTable[] = [
   skbRoomHelpers,
   skbMetaHelpers,
   redirectHelpers,
-  networkHelpers,
+  fibHelpers,
+  lwtHelpers,
+  socketHelpers,
+  socketControlHelpers,
+  socketMapHelpers,
+  syncookieHelpers,
+  sysctlHelpers,
   stackHelpers,
   tracingHelpers,
   timerHelpers,

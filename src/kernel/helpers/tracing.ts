@@ -4,7 +4,7 @@
  */
 
 import { REGION_TAG } from "../../interpreter/index.ts"
-import { BPF_ATTACH_TYPE, BPF_PROG_TYPE, ERRNO } from "../../spec/index.ts"
+import { BPF_ATTACH_TYPE, ERRNO } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
 import { pathText } from "./paths.ts"
 import {
@@ -80,18 +80,6 @@ function sendsSignal(toThread: boolean) {
     kernel.signal?.(task, signal, toThread)
     return 0
   }
-}
-
-/** int bpf_set_retval(retval): 0 or an errno, of cgroup programs. */
-function setRetval(machine: HelperMachine): number {
-  const value = machine.low(1)
-  const { environment } = machine
-  const type = environment.program.type
-  const isErrno = value < 0 && value >= -4095
-  if (type !== BPF_PROG_TYPE.BPF_PROG_TYPE_CGROUP_SOCKOPT && value !== 0 && !isErrno)
-    return -ERRNO.EINVAL
-  environment.returnValue = value
-  return 0
 }
 
 /** Registers of tasks that are in no system call: zeros, one block for all. */
@@ -189,8 +177,6 @@ export const tracingHelpers: HelperTable = {
   get_func_arg_cnt: (machine) =>
     machine.setResult(machine.environment.functionArguments?.count ?? 0),
   get_attach_cookie: (machine) => machine.setResultBig(machine.environment.cookie),
-  get_retval: (machine) => machine.setResult(machine.environment.returnValue),
-  set_retval: answers(setRetval),
   override_return: answers(overrideReturn),
   send_signal: answers(sendsSignal(false)),
   send_signal_thread: answers(sendsSignal(true)),

@@ -128,6 +128,11 @@ export class SocketMap extends SocketTableMap {
     return this.members.get(this.keyText(key))?.socket
   }
 
+  /** The same by index, of a sockmap. */
+  socketAtIndex(index: number): Socket | undefined {
+    return this.hashed ? undefined : this.members.get(String(index))?.socket
+  }
+
   /** Sockets with their keys' bytes: for iterators. */
   *entries(): Iterable<readonly [key: Uint8Array, socket: Socket]> {
     for (const { key, socket } of this.members.values())
