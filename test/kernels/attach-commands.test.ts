@@ -172,14 +172,6 @@ const SCRIPTS: Readonly<Record<string, (script: Script, place: Place) => void>> 
   },
 }
 
-/** What the embedded kernel does not do yet as Linux does. */
-const LATER: readonly string[] = [
-  "a cgroup takes several programs where the first allowed it",
-  "a cgroup's only program is replaced where it is the only one allowed",
-  "what cgroups refuse",
-  "a program at a TCX hook is replaced in its place",
-]
-
 /** Where this Linux has its cgroups of version 2. */
 function cgroupRoot(): string | null {
   try {
@@ -214,7 +206,7 @@ describeWith([requirement.linux(), requirement.ip(), cgroups], "attaching on bot
   })
 
   for (const [name, run] of Object.entries(SCRIPTS))
-    test.skipIf(LATER.includes(name))(name, () => {
+    test(name, () => {
       const guest = createEmbeddedKernel({ cpus: 2 })
       const { ifindex } = guest.network.add({ name: "eth0" })
       const here = { cgroup: "/sys/fs/cgroup/own", ifindex }

@@ -47,6 +47,27 @@ export class HookSite {
     return 0
   }
 
+  /**
+   * Puts an attachment in the place of that of `old` (BPF_F_REPLACE). Returns what was there, or a
+   * negative errno; attachments by link cannot be replaced like this.
+   */
+  replace(
+    attachment: Attachment,
+    old: KernelObject<"program">,
+    expectedRevision = 0n,
+  ): Attachment | number {
+    if (expectedRevision !== 0n && expectedRevision !== this.revision) return -ERRNO.ESTALE
+    if (this.attachments.some((one) => one.program.value === attachment.program.value))
+      return -ERRNO.EEXIST
+    const index = this.attachments.findIndex((one) => one.program.value === old.value)
+    if (index < 0) return -ERRNO.ENOENT
+    const replaced = this.attachments[index]
+    if (replaced.link !== null) return -ERRNO.EBUSY
+    this.attachments[index] = attachment
+    this.revision++
+    return replaced
+  }
+
   /** Adds at the end without the checks of ordered hooks: tracing takes a program any number of times. */
   append(attachment: Attachment): void {
     this.attachments.push(attachment)

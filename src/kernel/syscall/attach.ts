@@ -5,6 +5,7 @@
  */
 
 import {
+  BPF_ATTACH_FLAG,
   BPF_ATTACH_TYPE,
   BPF_PROG_TYPE,
   ERRNO,
@@ -78,13 +79,17 @@ function attachOrdered(
   const relative = relativeOf(tables, flags, { fd: attr.relative_fd, id: attr.relative_id })
   if (typeof relative === "number") return relative
   const attachment: Attachment = { program, link: null, cookie: 0n }
-  const result = site.insert(attachment, {
-    ...AT_END,
-    flags,
-    relative,
-    expectedRevision: attr.expected_revision ?? 0n,
-  })
-  if (result < 0) return result
+  const expectedRevision = attr.expected_revision ?? 0n
+  if (flags & BPF_ATTACH_FLAG.BPF_F_REPLACE) {
+    const old = tables.fds.get(attr.replace_bpf_fd, "program")
+    if (typeof old === "number") return old
+    const replaced = site.replace(attachment, old, expectedRevision)
+    if (typeof replaced === "number") return replaced
+    replaced.program.put()
+  } else {
+    const result = site.insert(attachment, { ...AT_END, flags, relative, expectedRevision })
+    if (result < 0) return result
+  }
   program.get()
   return 0
 }
