@@ -80,7 +80,6 @@ export function embeddedProgram(name: string, engine: "jit" | "interpreter"): Em
   const kernel = createEmbeddedKernel({
     engine,
     trustPrograms: true,
-    budget: 2 ** 31 - 1,
     onNotice: (text) => {
       throw new Error(text)
     },

@@ -33,6 +33,8 @@ import { Writer } from "./writer.ts"
 
 /** Slots of a function that is written into its callers, at most. */
 const INLINE_SLOTS_MAX = 32
+/** The same for a function that is called from one place. */
+const INLINE_ONCE_SLOTS_MAX = 1024
 
 /** The analysed program, before any WebAssembly. */
 export function analyse(executable: Executable<never>, options: CompileOptions): ProgramContext {
@@ -62,6 +64,7 @@ export function analyse(executable: Executable<never>, options: CompileOptions):
   const values = findValues(program, graphs, context.bySlot, taken, {
     contextFields: options.contextFields ?? [],
   })
+  const inlined = chooseInlined(context, structures, taken)
   context.functions = starts.map((slot, index): FunctionInfo => {
     const parameters =
       index === 0 ? [1] : [1, 2, 3, 4, 5].filter((n) => (live[index] & (1 << n)) !== 0)
@@ -73,7 +76,7 @@ export function analyse(executable: Executable<never>, options: CompileOptions):
       live: live[index],
       parameters,
       type: module.type([...parameters.map(() => I64), I32], [I64]),
-      inlined: index !== 0 && !taken.has(slot) && isSmall(program, structures[index]),
+      inlined: inlined[index],
       moduleIndex: -1,
     }
   })
@@ -96,19 +99,43 @@ function addressesTaken({ constants }: code.Code<never>): Set<number> {
   return taken
 }
 
-/** A leaf without loops, of a few instructions. */
-function isSmall({ words }: code.Code<never>, { graph, isLoop }: Structure): boolean {
-  let slots = 0
-  for (let block = 0; block < graph.count; block++) {
-    if (isLoop[block] === 1) return false
-    slots += graph.end[block] - graph.start[block] + 1
-    for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
-      const operation = words[slot * code.WORDS + code.WORD_OP]
-      if (operation === code.OP_CALL_LOCAL || operation === code.OP_CALL_REGISTER) return false
-      if (operation === 0x85 && words[slot * code.WORDS + code.WORD_IMM] === TAIL_CALL) return false
+/**
+ * Functions that are written in place: small leaves without loops, and those that are called from
+ * one place only. A tail call has to leave a function of its own, and what is recursive cannot be
+ * written into itself.
+ */
+function chooseInlined(
+  context: ProgramContext,
+  structures: readonly Structure[],
+  taken: ReadonlySet<number>,
+): boolean[] {
+  const { words } = context.code
+  const callers = new Int32Array(structures.length)
+  const calls: number[][] = structures.map(() => [])
+  const slots = new Int32Array(structures.length)
+  const isBarred = structures.map(({ graph }, index) => index === 0 || taken.has(graph.slot))
+  structures.forEach(({ graph }, index) => {
+    for (let block = 0; block < graph.count; block++) {
+      slots[index] += graph.end[block] - graph.start[block] + 1
+      for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
+        const at = slot * code.WORDS
+        const operation = words[at + code.WORD_OP]
+        if (operation === code.OP_CALL_LOCAL) {
+          const callee = context.bySlot.get(words[at + code.WORD_OFF] >> code.WORDS_SHIFT) ?? 0
+          callers[callee]++
+          calls[index].push(callee)
+        } else if (operation === 0x85 && words[at + code.WORD_IMM] === TAIL_CALL)
+          isBarred[index] = true
+        if (operation === 0x18) slot++
+      }
     }
-  }
-  return slots <= INLINE_SLOTS_MAX
+  })
+  // Functions that were found to be inlined may only call functions with larger numbers: no circles.
+  return structures.map(({ isLoop }, index) => {
+    if (isBarred[index] || calls[index].some((callee) => callee <= index)) return false
+    if (callers[index] === 1) return slots[index] <= INLINE_ONCE_SLOTS_MAX
+    return calls[index].length === 0 && !isLoop.includes(1) && slots[index] <= INLINE_SLOTS_MAX
+  })
 }
 
 /**

@@ -34,8 +34,10 @@ export class Body {
   readonly locals: number[] = []
   private readonly parameterCount: number
   private readonly temporaries: Map<number, number> = new Map()
-  /** i32: instructions left to spend, in functions with loops; else -1. */
+  /** i32: instructions left to spend, in functions with loops that count; else -1. */
   fuel = -1
+  /** i32: the slot at which the fuel was used up, for what comes after the outermost block. */
+  exhaustedAt = -1
 
   constructor(parameterCount: number) {
     this.parameterCount = parameterCount
@@ -300,18 +302,26 @@ export class FunctionEmitter implements BlockEmitter {
   // ---- blocks ---------------------------------------------------------------------------------------
 
   loop(block: number): void {
+    if (this.shared.fuel < 0) return
+    this.spend(this.loopCost(block), this.info.structure.graph.start[block])
+  }
+
+  /**
+   * Takes fuel; when there is none left, leaves the outermost block, behind which the fault is
+   * raised: a call in the loop would keep the host from unrolling it.
+   */
+  spend(cost: number, slot: number): void {
     const { writer, shared } = this
     writer.get(shared.fuel)
-    writer.i32(this.loopCost(block))
+    writer.i32(cost)
     writer.byte(op.i32_sub)
-    writer.tee(shared.fuel)
+    writer.set(shared.fuel)
+    writer.i32(slot)
+    writer.set(shared.exhaustedAt)
+    writer.get(shared.fuel)
     writer.i32(0)
     writer.byte(op.i32_lt_s)
-    writer.open(op.if, EMPTY_TYPE)
-    writer.i32(this.info.structure.graph.start[block])
-    writer.call(this.program.host(HOST_IMPORTS.exhausted))
-    writer.byte(op.unreachable)
-    writer.byte(op.end)
+    writer.branch(op.br_if, shared.nesting.depth - 1)
   }
 
   /** Instructions of one round, about: the distance that the longest edge back spans. */
@@ -347,7 +357,6 @@ export class FunctionEmitter implements BlockEmitter {
       this.mayGoto()
       return
     }
-    if (this.peepholes.takeCondition(graph.end[block])) return
     emitCompare(
       this,
       words[at + code.WORD_OP],
@@ -512,9 +521,13 @@ export function emitFunction(program: ProgramContext, info: FunctionInfo): Uint8
     registers[register] = parameter >= 0 ? parameter : body.local(I64)
   }
   const emitter = new FunctionEmitter(program, info, body, registers, parameters.length, null)
-  if (needsFuel(program, info)) {
+  const counts = program.options.fuel !== false && needsFuel(program, info)
+  if (counts) {
     body.fuel = body.local(I32)
+    body.exhaustedAt = body.local(I32)
     emitter.reloadFuel()
+    body.writer.open(op.block, EMPTY_TYPE)
+    body.nesting.depth++
   }
   if (info.slot === 0) {
     // What a main function reads beside r1, which only programs without a verifier do.
@@ -528,6 +541,12 @@ export function emitFunction(program: ProgramContext, info: FunctionInfo): Uint8
   emitter.emit()
   body.writer.byte(op.unreachable)
   body.writer.byte(op.end)
+  if (counts) {
+    body.writer.get(body.exhaustedAt)
+    body.writer.call(program.host(HOST_IMPORTS.exhausted))
+    body.writer.byte(op.unreachable)
+    body.writer.byte(op.end)
+  }
   return functionBody(body.locals, body.writer.finished())
 }
 
@@ -538,18 +557,14 @@ function needsFuel(program: ProgramContext, info: FunctionInfo): boolean {
   const { graph } = info.structure
   for (let block = 0; block < graph.count; block++)
     for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
-      const operation = words[slot * code.WORDS + code.WORD_OP]
-      if (
-        operation === 0x85 &&
-        program.options.inline?.loops?.(words[slot * code.WORDS + code.WORD_IMM])
-      )
+      const at = slot * code.WORDS
+      const operation = words[at + code.WORD_OP]
+      if (operation === 0x85 && program.options.inline?.loops?.(words[at + code.WORD_IMM]))
         return true
-      if (operation === code.OP_CALL_LOCAL) {
-        const callee = program.functionAt(
-          words[slot * code.WORDS + code.WORD_OFF] >> code.WORDS_SHIFT,
-        )
-        if (callee.inlined && callee.structure.isLoop.includes(1)) return true
-      }
+      if (operation !== code.OP_CALL_LOCAL) continue
+      const callee = program.functionAt(words[at + code.WORD_OFF] >> code.WORDS_SHIFT)
+      // Inlined functions do not call each other in circles.
+      if (callee.inlined && needsFuel(program, callee)) return true
     }
   return false
 }

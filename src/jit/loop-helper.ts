@@ -7,7 +7,6 @@ import { FUNCTION_TAG } from "../interpreter/machine.ts"
 import { emitCalleeFrame } from "./calls.ts"
 import type { FunctionEmitter } from "./function.ts"
 import { EMPTY_TYPE, I32, I64, op } from "./opcodes.ts"
-import { HOST_IMPORTS } from "./options.ts"
 
 /** Largest count of bpf_loop, and the errno beyond it as Linux moves it: in 32 bits. */
 const BPF_MAX_LOOPS = 8 * 1024 * 1024
@@ -48,7 +47,13 @@ export function emitLoopHelper(emitter: FunctionEmitter, slot: number): boolean 
   writer.get(rounds)
   writer.byte(op.i32_ge_u)
   writer.branch(op.br_if, 1)
-  emitFuel(emitter, slot)
+  if (shared.fuel >= 0) {
+    // Depth counts from the outermost block; three more are open here.
+    shared.nesting.depth += 3
+    emitter.spend(1, slot)
+    shared.nesting.depth -= 3
+    emitter.spillFuel()
+  }
   for (const register of callee.parameters) {
     if (register === 1) {
       writer.get(round)
@@ -73,21 +78,4 @@ export function emitLoopHelper(emitter: FunctionEmitter, slot: number): boolean 
   emitter.set(0)
   writer.byte(op.end)
   return true
-}
-
-/** One instruction of fuel a round; what is left is written back for the callback. */
-function emitFuel(emitter: FunctionEmitter, slot: number): void {
-  const { writer, program, shared } = emitter
-  writer.get(shared.fuel)
-  writer.i32(1)
-  writer.byte(op.i32_sub)
-  writer.tee(shared.fuel)
-  writer.i32(0)
-  writer.byte(op.i32_lt_s)
-  writer.open(op.if, EMPTY_TYPE)
-  writer.i32(slot)
-  writer.call(program.host(HOST_IMPORTS.exhausted))
-  writer.byte(op.unreachable)
-  writer.byte(op.end)
-  emitter.spillFuel()
 }

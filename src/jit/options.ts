@@ -16,6 +16,11 @@ export interface CompileOptions {
   readonly checked: boolean
   /** Offsets of the 32-bit context fields that hold packet addresses; at most 8. */
   readonly contextFields?: readonly number[]
+  /**
+   * Loops count what they spend, so that an endless one ends with a fault: true by default. A
+   * verifier has shown that the loops of its programs end.
+   */
+  readonly fuel?: boolean
   /** Where a context has its packet: the module gets the export `batch`. */
   readonly packetFields?: PacketFields | null
   /** High half of addresses of kernel objects, whose loads give 0 when they fault; 0: none. */

@@ -47,6 +47,8 @@ export interface EngineOptions {
    * programs that you trust.
    */
   readonly trusted?: boolean
+  /** Instructions that one run may take; without it, verified programs are not counted. */
+  readonly budget?: number
   /** Told in one sentence why a program, or everything, is interpreted though it was to be compiled. */
   readonly notice?: (text: string) => void
   /** LD_ABS and LD_IND. */
@@ -216,6 +218,7 @@ export class Engines {
       area,
       stackTag: REGION_TAG | stackRegion,
       checked,
+      fuel: checked || this.options.budget !== undefined,
       contextFields: contextFields(program.type),
       packetFields: packetFields(program.type),
       probeTag: REGION_TAG | kernel.kernelRegion,
