@@ -11,10 +11,7 @@ import type { Program } from "./program.ts"
 /** Runs inside runs (redirects into devices with programs, timers, events in helpers). */
 const NESTING_MAX = 16
 
-export interface RunnerOptions extends EngineOptions {
-  /** Instructions that one run may take. */
-  readonly budget?: number
-}
+export type RunnerOptions = EngineOptions
 
 export class Runner {
   private readonly options: RunnerOptions
