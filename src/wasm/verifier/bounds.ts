@@ -2,9 +2,9 @@
  * The five views of a scalar (bits, signed and unsigned ranges of the whole and of the lower half)
  * and what each tells the others.
  *
- * Invariant: every step only narrows, and keeps each value that all five views had allowed; the
- * order of the steps is Linux's, because the result (and the log) depends on it. Ranges that have
- * become empty (min > max) are left as they are: boundsInsane() tells.
+ * Invariant: each value that all five views had allowed is still allowed. The order of the steps
+ * is Linux's, because the result (and the log) depends on it. Ranges that have become empty
+ * (min > max) are left as they are: boundsInsane() tells.
  *
  * Source: linux v6.18 kernel/bpf/verifier.c reg_bounds_sync, reg_bounds_sanity_check.
  */
