@@ -97,13 +97,9 @@ function isTrusted(v: Verifier, reg: number): boolean {
   return STRUCT_OF_TYPE[type & BASE_TYPE_MASK] !== undefined || (type & TRUSTED) !== 0
 }
 
-function needsTrust(rule: KfuncRule): boolean {
-  return rule.has("trusted_args") || rule.has("rcu")
-}
-
 function checkTrust(argument: Argument): void {
   const { v, rule, reg, regno } = argument
-  if (!needsTrust(rule) || isTrusted(v, reg)) return
+  if (isTrusted(v, reg)) return
   if (!rule.has("rcu")) refuse(argument, `R${regno} must be referenced or trusted`)
   if (!(typeOf(v.domain, reg) & MEM_RCU)) refuse(argument, `R${regno} must be a rcu pointer`)
 }
@@ -310,7 +306,9 @@ function checkRefcounted(argument: Argument): void {
   if ((type & BASE_TYPE_MASK) !== PTR_TO_BTF_ID || !(type & MEM_ALLOC))
     refuse(argument, `arg#${index} is neither owning or non-owning ref`)
   if (!(type & NON_OWN_REF)) meta.owned = true
-  if ((recordOfRegister(v, reg)?.refcountOffset ?? -1) < 0)
+  const record = recordOfRegister(v, reg)
+  if (record === null) refuse(argument, "verifier bug: Couldn't find btf_record", ERRNO.EFAULT)
+  if ((record?.refcountOffset ?? -1) < 0)
     refuse(argument, `arg#${index} doesn't point to a type with bpf_refcount field`)
   meta.objectBtf = bOf(v.domain, reg)
   meta.objectId = aOf(v.domain, reg)
@@ -448,7 +446,7 @@ function checkPointer(argument: Argument): KfuncArgumentKind {
   const { v, rule, meta, index, regno, reg } = argument
   const { domain } = v
   const maybeNull = domain.isNull(reg) !== 0 || (typeOf(domain, reg) & PTR_MAYBE_NULL) !== 0
-  if (needsTrust(rule) && maybeNull && !rule.proto.params[index].name.endsWith("__nullable"))
+  if (maybeNull && !rule.proto.params[index].name.endsWith("__nullable"))
     refuse(argument, `Possibly NULL pointer passed to trusted arg${index}`, ERRNO.EACCES)
   const reference = refObjIdOf(domain, reg)
   if (reference !== 0) {

@@ -131,15 +131,19 @@ function passRcu(v: Verifier, rule: KfuncRule, sleepable: boolean): void {
   const { name } = rule
   const locks = name === "bpf_rcu_read_lock"
   const unlocks = name === "bpf_rcu_read_unlock"
-  if (locks) state.activeRcuLocks++
-  else if (unlocks) {
-    if (state.activeRcuLocks === 0)
-      v.reject(ERRNO.EINVAL, `unmatched rcu read unlock (kernel function ${name})`)
-    if (--state.activeRcuLocks === 0) untrustRcuPointers(v)
-  } else if (sleepable && state.activeRcuLocks > 0)
-    v.reject(ERRNO.EACCES, `kernel func ${name} is sleepable within rcu_read_lock region`)
+  if (state.activeRcuLocks === 0) {
+    if (locks) state.activeRcuLocks = 1
+    if (unlocks) v.reject(ERRNO.EINVAL, `unmatched rcu read unlock (kernel function ${name})`)
+    return
+  }
   if ((locks || unlocks) && inTreeCallback(v))
     v.reject(ERRNO.EACCES, "Calling bpf_rcu_read_{lock,unlock} in unnecessary rbtree callback")
+  if (locks) v.reject(ERRNO.EINVAL, `nested rcu read lock (kernel function ${name})`)
+  if (unlocks) {
+    untrustRcuPointers(v)
+    state.activeRcuLocks = 0
+  } else if (sleepable)
+    v.reject(ERRNO.EACCES, `kernel func ${name} is sleepable within rcu_read_lock region`)
 }
 
 function passPreemption(v: Verifier, rule: KfuncRule, sleepable: boolean): void {

@@ -49,13 +49,10 @@ export function checkMapField(v: Verifier, regno: number, name: MapFieldName): v
   const refuse = (text: string): never =>
     v.reject(ERRNO.EINVAL, text, { rule: "map-field", register: regno, subject: name })
   const offset = offsetOf(v, aOf(domain, reg), name)
-  // Of workqueues Linux looks at the place only.
-  if (name !== "bpf_wq") {
-    if (!isConstant(domain, reg))
-      refuse(`R${regno} doesn't have constant offset. ${name} has to be at the constant offset`)
-    if (map.btf === null) refuse(`map '${map.name}' has to have BTF in order to use ${name}`)
-    if (offset < 0) refuse(`map '${map.name}' has no valid ${name}`)
-  }
+  if (!isConstant(domain, reg))
+    refuse(`R${regno} doesn't have constant offset. ${name} has to be at the constant offset`)
+  if (map.btf === null) refuse(`map '${map.name}' has to have BTF in order to use ${name}`)
+  if (offset < 0) refuse(`map '${map.name}' has no valid ${name}`)
   if (constantLow(domain, reg) + offOf(domain, reg) === offset) return
   const at = varOffValueOf(domain, reg) + BigInt(offOf(domain, reg))
   refuse(`off ${at} doesn't point to 'struct ${name}' that is at ${offset}`)
