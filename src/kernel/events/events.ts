@@ -270,6 +270,7 @@ function derived(definition: TracepointDefinition, fields: EventFields): EventFi
     from(fields["child"], "child_comm", "child_pid")
   } else if (definition.name === "sched_process_exec") {
     if (isTask(fields["p"])) more["pid"] = fields["p"].pid
-  } else from(fields["p"] ?? fields["task"], "comm", "pid", "prio")
+  } else if (fields["p"] !== undefined) from(fields["p"], "comm", "pid", "prio")
+  else from(fields["task"], "comm", "pid")
   return { ...more, ...fields }
 }
