@@ -299,6 +299,44 @@ const names: readonly HelperCase[] = [
   ),
 ]
 
+const systemCalls: readonly HelperCase[] = [
+  one(
+    "bpf_sys_close of descriptors that are not open",
+    SYSCALL,
+    `r1 = 9999; call bpf_sys_close; ${save(0)}; r1 = -1; call bpf_sys_close; ${save(1)}`,
+  ),
+  one(
+    "bpf_sys_bpf: commands that it has, with attributes that are none, and commands that it has not",
+    SYSCALL,
+    [0, 1, 3, 5, 7, 13, 22, 999]
+      .map(
+        (command, slot) =>
+          `${quads(-48, 9999, 0, 0, 0)}; r1 = ${command}; ${frame("r2", -48)}; r3 = 32
+           call bpf_sys_bpf; ${save(slot)}`,
+      )
+      .join("\n"),
+  ),
+]
+
+const cookies: readonly HelperCase[] = [
+  one(
+    "bpf_tcp_raw_check_syncookie_ipv4 and _ipv6 of a cookie that nobody made",
+    XDP,
+    `${quads(-64, 0, 0, 0, 0, 0, 0, 0, 0)}; ${words(-24, 0, 0, 0, 0, 0)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; call bpf_tcp_raw_check_syncookie_ipv4; ${save(0)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; call bpf_tcp_raw_check_syncookie_ipv6; ${save(1)}`,
+  ),
+  one(
+    "bpf_tcp_raw_gen_syncookie_ipv4 and _ipv6: a header that is too short, and their own cookie",
+    XDP,
+    `${quads(-64, 0, 0, 0, 0, 0, 0, 0, 0)}; ${words(-24, 0, 0, 0, 0x50, 0)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; r3 = 20; call bpf_tcp_raw_gen_syncookie_ipv4; r0 s>>= 63; ${save(0)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; r3 = 19; call bpf_tcp_raw_gen_syncookie_ipv4; ${save(1)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; r3 = 20; call bpf_tcp_raw_gen_syncookie_ipv6; r0 s>>= 63; ${save(2)}
+     ${frame("r1", -64)}; ${frame("r2", -24)}; r3 = 19; call bpf_tcp_raw_gen_syncookie_ipv6; ${save(3)}`,
+  ),
+]
+
 const kfuncs: readonly HelperCase[] = [
   one(
     "bpf_preempt_disable and bpf_preempt_enable, nested",
@@ -339,7 +377,8 @@ const kfuncs: readonly HelperCase[] = [
 ]
 
 export const helperCases: Readonly<Record<string, readonly HelperCase[]>> = {
-  ...{ memory, tasks, cgroups, sockets, events, names },
+  ...{ memory, tasks, cgroups, sockets, events, names, cookies },
+  "system calls": systemCalls,
   "kernel functions": kfuncs,
 }
 

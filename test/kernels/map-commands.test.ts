@@ -146,6 +146,9 @@ const SCRIPTS: Readonly<Record<string, (script: Script) => void>> = {
       [BPF_MAP_TYPE.BPF_MAP_TYPE_DEVMAP, 4, 8],
       [BPF_MAP_TYPE.BPF_MAP_TYPE_DEVMAP_HASH, 4, 8],
       [BPF_MAP_TYPE.BPF_MAP_TYPE_USER_RINGBUF, 0, 4],
+      [BPF_MAP_TYPE.BPF_MAP_TYPE_SOCKMAP, 4, 8],
+      [BPF_MAP_TYPE.BPF_MAP_TYPE_SOCKHASH, 4, 8],
+      [BPF_MAP_TYPE.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, 4, 8],
       [BPF_MAP_TYPE.BPF_MAP_TYPE_SK_STORAGE, 4, 8],
       [BPF_MAP_TYPE.BPF_MAP_TYPE_INODE_STORAGE, 4, 8],
       [BPF_MAP_TYPE.BPF_MAP_TYPE_TASK_STORAGE, 4, 8],
@@ -156,6 +159,30 @@ const SCRIPTS: Readonly<Record<string, (script: Script) => void>> = {
           script.note(`type ${type}, key ${key_size}, value ${value_size}`)
           create(script, type, { key_size, value_size })
         }
+  },
+  "storage of a cgroup has no size, and keys of one of two kinds"(script) {
+    for (const type of [
+      BPF_MAP_TYPE.BPF_MAP_TYPE_CGROUP_STORAGE,
+      BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE,
+    ])
+      for (const key_size of [4, 8, 12, 16])
+        for (const max_entries of [0, 1]) {
+          script.note(`type ${type}, key ${key_size}, ${max_entries} entries`)
+          create(script, type, { key_size, max_entries })
+        }
+  },
+  "maps of sockets refuse what is no socket"(script) {
+    for (const type of [
+      BPF_MAP_TYPE.BPF_MAP_TYPE_SOCKMAP,
+      BPF_MAP_TYPE.BPF_MAP_TYPE_SOCKHASH,
+      BPF_MAP_TYPE.BPF_MAP_TYPE_REUSEPORT_SOCKARRAY,
+    ]) {
+      const map_fd = create(script, type, { value_size: 4, max_entries: 2 })
+      script.call("MAP_UPDATE_ELEM", { map_fd, key: u32s(0), value: u32s(BAD_FD) })
+      script.call("MAP_LOOKUP_ELEM", { map_fd, key: u32s(0), value: u32s(0) })
+      script.call("MAP_DELETE_ELEM", { map_fd, key: u32s(0) })
+      script.call("MAP_GET_NEXT_KEY", { map_fd, next_key: u32s(0) })
+    }
   },
   "a map of devices by number keeps indexes under any number"(script) {
     const map_type = BPF_MAP_TYPE.BPF_MAP_TYPE_DEVMAP_HASH

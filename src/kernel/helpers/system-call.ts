@@ -28,6 +28,10 @@ const ALLOWED: readonly number[] = [
 const TEXT_BYTES_MAX = 4096
 const INSN_BYTES = 8
 
+/** What commands go by even when the pointer is NULL: nothing of it, which they refuse. */
+const NEVER_ABSENT: readonly string[] = ["insns", "license", "btf"]
+const NOTHING = new Uint8Array(0)
+
 type Values = Record<string, number | bigint | string | Uint8Array | undefined>
 
 /** Bytes behind a pointer of a command; undefined for one whose size nothing says. */
@@ -82,8 +86,12 @@ function readAttributes(
       const low = space.view.getInt32(at, true)
       const high = space.view.getInt32(at + 4, true)
       if (low !== 0 || high !== 0) pointers.push({ name, kind, low, high })
+      else if (NEVER_ABSENT.includes(name)) values[name] = kind === "text" ? "" : NOTHING
     }
   }
+  for (const name of NEVER_ABSENT)
+    if (values[name] === NOTHING && (pointeeBytes(machine, name, values) ?? 0) > 0)
+      return -ERRNO.EFAULT
   for (const { name, kind, low, high } of pointers) {
     const bytes = kind === "text" ? 1 : (pointeeBytes(machine, name, values) ?? 0)
     if (!isReadable(space, low, high, Math.max(bytes, 1))) return -ERRNO.EFAULT
