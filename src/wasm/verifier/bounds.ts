@@ -29,6 +29,7 @@ import {
   setTnumOf,
   setUnsigned,
   setUnsigned32,
+  U64_MAX,
   word,
 } from "./register.ts"
 import { fill, tnumSingle, tv } from "./tnum.ts"
@@ -59,13 +60,29 @@ export function boundsSync(r: usize): void {
   smax = min(smax, <i64>(value | (mask & ~SIGN64)))
   umin = max(umin, value)
   umax = min(umax, value | mask)
-  if (tnumSingle(value, mask, umin, umax)) {
+  if (mayBeSingle(value, mask, umin, umax) && tnumSingle(value, mask, umin, umax)) {
     setConstant(r, tv)
     // Nothing is left to learn.
     return
   }
 
-  for (let round = 0; round < ROUNDS; round++) {
+  // Most scalars are one of these, which have nothing to tell: small and not negative, …
+  const settled =
+    (umax <= <u64>i32.MAX_VALUE &&
+      <u64>smin === umin &&
+      <u64>smax === umax &&
+      <u64>umin32 === umin &&
+      <u64>umax32 === umax &&
+      smin32 === <i32>umin &&
+      smax32 === <i32>umax) ||
+    // … or with a lower half that may be anything, and a whole that is that or anything too.
+    (umin === 0 &&
+      (umin32 | ~umax32) === 0 &&
+      smin32 === i32.MIN_VALUE &&
+      smax32 === i32.MAX_VALUE &&
+      ((umax === LOW32 && smin === 0 && smax === <i64>LOW32) ||
+        (umax === U64_MAX && smin === i64.MIN_VALUE && smax === i64.MAX_VALUE)))
+  for (let round = settled ? ROUNDS : 0; round < ROUNDS; round++) {
     const smin0 = smin
     const smax0 = smax
     const umin0 = umin
@@ -186,7 +203,7 @@ export function boundsSync(r: usize): void {
   smax = min(smax, <i64>(value | (mask & ~SIGN64)))
   umin = max(umin, value)
   umax = min(umax, value | mask)
-  if (tnumSingle(value, mask, umin, umax)) {
+  if (mayBeSingle(value, mask, umin, umax) && tnumSingle(value, mask, umin, umax)) {
     setConstant(r, tv)
     return
   }
@@ -196,6 +213,11 @@ export function boundsSync(r: usize): void {
   setUnsigned(r, umin, umax)
   setSigned32(r, smin32, smax32)
   setUnsigned32(r, umin32, umax32)
+}
+
+/** False when both ends of the range, which are two, are numbers of the tnum. */
+function mayBeSingle(value: u64, mask: u64, umin: u64, umax: u64): bool {
+  return (((umin ^ value) | (umax ^ value)) & ~mask) !== 0 || umin >= umax
 }
 
 /** Narrows the lower half's ranges to what the bits allow. */
