@@ -299,6 +299,18 @@ const names: readonly HelperCase[] = [
   ),
 ]
 
+const tunnels: readonly HelperCase[] = [
+  ...(["LWT_IN", "LWT_XMIT"] as const).map((type) =>
+    one(
+      `bpf_lwt_push_encap in ${type}: kinds that are none, and a header that is none`,
+      `BPF_PROG_TYPE_${type}`,
+      `${quads(-32, 0, 0, 0, 0)}
+       r1 = r6; r2 = 9; ${frame("r3", -32)}; r4 = 20; call bpf_lwt_push_encap; ${save(0)}
+       r1 = r6; r2 = 2; ${frame("r3", -32)}; r4 = 20; call bpf_lwt_push_encap; ${save(1)}`,
+    ),
+  ),
+]
+
 const systemCalls: readonly HelperCase[] = [
   one(
     "bpf_sys_close of descriptors that are not open",
@@ -377,7 +389,7 @@ const kfuncs: readonly HelperCase[] = [
 ]
 
 export const helperCases: Readonly<Record<string, readonly HelperCase[]>> = {
-  ...{ memory, tasks, cgroups, sockets, events, names, cookies },
+  ...{ memory, tasks, cgroups, sockets, events, names, cookies, tunnels },
   "system calls": systemCalls,
   "kernel functions": kfuncs,
 }
