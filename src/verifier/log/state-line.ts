@@ -12,6 +12,7 @@ import {
   FRAME_FRAMENO,
   FRAME_IN_ASYNC_CALLBACK,
   FRAME_IN_CALLBACK_FN,
+  SLOT_SIZE,
   SLOT_TYPES,
 } from "../state/layout.ts"
 import {
@@ -89,14 +90,17 @@ function slotText(x: Explorer, frame: number, spi: number, frameNumber: number):
       return ` fp${place}=${letters.slice(0, above).join("")}${printRegister(x, slot, frameNumber)}`
     }
     case STACK_DYNPTR: {
-      // The text stands at the second slot of the two.
+      // Met at the second slot, printed for the first, the next one.
       if (bOf(d, slot) !== 0) return ""
+      const main = slot + SLOT_SIZE
       const extra = [
-        idOf(d, slot) !== 0 ? `id=${idOf(d, slot)}` : "",
-        refObjIdOf(d, slot) !== 0 ? `ref_id=${refObjIdOf(d, slot)}` : "",
+        idOf(d, main) !== 0 ? `id=${idOf(d, main)}` : "",
+        refObjIdOf(d, main) !== 0 ? `ref_id=${refObjIdOf(d, main)}` : "",
+        // Linux keeps "first slot" where other memory has the id of its dynptr.
+        `dynptr_id=${bOf(d, main)}`,
       ].filter((part) => part !== "")
-      const tail = extra.length === 0 ? "()" : `(${extra.join(",")})`
-      return ` fp${place}=dynptr_${DYNPTR_NAMES[aOf(d, slot)] ?? "<invalid>"}${tail}`
+      const name = DYNPTR_NAMES[aOf(d, main)] ?? "<invalid>"
+      return ` fp${place - 8}=dynptr_${name}(${extra.join(",")})`
     }
     case STACK_ITER: {
       if (refObjIdOf(d, slot) === 0) return ""
