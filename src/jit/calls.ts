@@ -141,6 +141,7 @@ function emitCallRegister(emitter: FunctionEmitter, slot: number): void {
 function emitTailCall(emitter: FunctionEmitter, slot: number): void {
   const { writer, program } = emitter
   const next = emitter.temporary(I32)
+  program.options.inline?.tailCall?.(emitter, slot)
   emitter.storeArguments(5)
   emitter.spillFuel()
   writer.i32(slot)
@@ -158,15 +159,21 @@ function emitTailCall(emitter: FunctionEmitter, slot: number): void {
   writer.memory(op.i64_load, program.options.area + AREA.REGISTERS)
   writer.byte(op.return)
   writer.byte(op.end)
+  emitJump(emitter, next)
+  writer.byte(op.end)
+  emitter.reloadFuel()
+  emitter.loadResult()
+}
+
+/** The frame goes on in the program at the table index in a local. */
+export function emitJump(emitter: FunctionEmitter, index: number): void {
+  const { writer, program } = emitter
   emitter.get(1)
   writer.get(emitter.frame)
-  writer.get(next)
+  writer.get(index)
   const direct = program.options.tailCalls !== false
   writer.byte(direct ? op.return_call_indirect : op.call_indirect)
   writer.u32(program.mainType)
   writer.u32(0)
   if (!direct) writer.byte(op.return)
-  writer.byte(op.end)
-  emitter.reloadFuel()
-  emitter.loadResult()
 }

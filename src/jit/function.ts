@@ -17,7 +17,7 @@ import { emitAtomic } from "./atomics.ts"
 import { emitCall } from "./calls.ts"
 import { END } from "./cfg.ts"
 import { AREA } from "./layout.ts"
-import { emitLoad, emitLoadAcquire, emitStore, emitStoreRelease } from "./memory.ts"
+import { emitAddress, emitLoad, emitLoadAcquire, emitStore, emitStoreRelease } from "./memory.ts"
 import { functionBody } from "./module.ts"
 import { EMPTY_TYPE, I32, I64, op } from "./opcodes.ts"
 import { FAULT, HOST_IMPORTS } from "./options.ts"
@@ -81,6 +81,10 @@ export class FunctionEmitter implements BlockEmitter {
   /** The instruction that is being written, and the first one of its block. */
   private slot = 0
   private blockStart = 0
+  /** Slot of the last call of a helper in the block, or -1. */
+  private lastCall = -1
+  /** By slot of a store to the frame in this block: the local with what was stored. */
+  private readonly kept: Map<number, number> = new Map()
   private label = -1
   private rounds = -1
 
@@ -222,48 +226,105 @@ export class FunctionEmitter implements BlockEmitter {
     return place >= 0 && place + size <= MAX_BPF_STACK ? place : -1
   }
 
-  /** Leaves the first four bytes of the key that a register points to. */
-  loadKey32(register: number): void {
+  /** Leaves four bytes of what a register points to, as an i32. */
+  loadWord(register: number, displacement: number): void {
     const { writer } = this
-    const place = this.stackPlace(register, 0, 4)
-    if (place >= 0) {
-      writer.get(this.frame)
-      writer.memory(op.i32_load, place)
-    } else {
-      this.getLow(register)
-      writer.memory(op.i32_load, 0)
-    }
+    const offset = emitAddress(this, register, displacement, 4)
+    writer.memory(op.i32_load, offset)
   }
 
-  /** Those bytes, when they were stored as a constant in this block: the latest such store counts. */
-  constantKey(register: number): number | null {
+  /** Four bytes of what a register points to, when they are always the same. */
+  constantWord(register: number, displacement: number): number | null {
     const fact = this.program.facts?.calls?.get(this.slot)?.key
-    if (fact !== undefined) return fact
-    const place = this.stackPlace(register, 0, 4)
-    return place < 0 ? null : this.storedConstant(place)
+    if (fact !== undefined && displacement === 0) return fact
+    const place = this.stackPlace(register, displacement, 4)
+    const store = place < 0 ? null : this.storeBefore(place, 4)
+    if (store === null) return null
+    const source = this.program.code.words[store * code.WORDS + code.WORD_SRC]
+    return source < code.REGISTER_WORDS ? null : this.constantOf(source)[0]
   }
 
-  /** The 32 bits that the instructions of this block before the current one left in a stack place. */
-  private storedConstant(place: number): number | null {
+  /**
+   * The same word as {@link loadWord}, zero-extended to an i64; taken from what was stored there,
+   * when this block has done so: a load has to wait for the stores.
+   */
+  loadWordWide(register: number, displacement: number): void {
+    const { writer } = this
+    const place = this.stackPlace(register, displacement, 4)
+    if (place >= 0 && this.forwardWord(place)) return
+    writer.memory(op.i64_load32_u, emitAddress(this, register, displacement, 4))
+  }
+
+  /** Leaves the word at a place of the frame as it was stored: whole, in halves, or with its neighbour. */
+  private forwardWord(place: number): boolean {
+    const { writer } = this
+    const whole = this.storeBefore(place, 4)
+    if (whole !== null) {
+      this.stored(whole)
+      writer.byte(op.i32_wrap_i64)
+      writer.byte(op.i64_extend_i32_u)
+      return true
+    }
+    for (const shift of [0, 32]) {
+      const wide = this.storeBefore(place - shift / 8, 8)
+      if (wide === null) continue
+      this.stored(wide)
+      writer.i64(shift)
+      writer.byte(op.i64_shr_u)
+      writer.byte(op.i32_wrap_i64)
+      writer.byte(op.i64_extend_i32_u)
+      return true
+    }
+    const low = this.storeBefore(place, 2)
+    const high = low === null ? null : this.storeBefore(place + 2, 2)
+    if (low === null || high === null) return false
+    this.stored(low)
+    writer.i64(0xffff)
+    writer.byte(op.i64_and)
+    this.stored(high)
+    writer.byte(op.i32_wrap_i64)
+    writer.i32(16)
+    writer.byte(op.i32_shl)
+    writer.byte(op.i64_extend_i32_u)
+    writer.byte(op.i64_or)
+    return true
+  }
+
+  /** Leaves what the store at a slot has written: a constant, or the local that keeps it. */
+  private stored(slot: number): void {
+    const source = this.program.code.words[slot * code.WORDS + code.WORD_SRC]
+    if (source >= code.REGISTER_WORDS) this.operand(source, true)
+    else this.writer.get(this.kept.get(slot) as number)
+  }
+
+  /**
+   * Slot of the store of this block before the current instruction that wrote exactly `size` bytes
+   * at a place of the frame, if they are still there and were kept; else null.
+   */
+  private storeBefore(place: number, size: number): number | null {
     const { words } = this.program.code
     for (let slot = this.slot - 1; slot >= this.blockStart; slot--) {
       const at = slot * code.WORDS
       const operation = words[at + code.WORD_OP]
-      if (operation > 0xff || operation === 0x85) {
-        if (operation === code.OP_INVALID || isQuiet(operation)) continue
-        return null
-      }
-      if ((operation & 7) !== 3) continue
+      if (operation === 0x85 || operation > code.OP_SMOD64) return null
+      if (operation > 0xff || (operation & 7) !== 3) continue
       // Only stores through r10 itself are understood; any other may go anywhere.
       if (words[at + code.WORD_DST] !== 20) return null
-      const size = accessSize(words[at + code.WORD_WIRE])
+      const bytes = accessSize(words[at + code.WORD_WIRE])
       const start = MAX_BPF_STACK + words[at + code.WORD_OFF]
-      if (start >= place + 4 || start + size <= place) continue
-      const source = words[at + code.WORD_SRC]
-      if (start !== place || size < 4 || source < code.REGISTER_WORDS) return null
-      return this.constantOf(source)[0]
+      if (start >= place + size || start + bytes <= place) continue
+      const isConstant = words[at + code.WORD_SRC] >= code.REGISTER_WORDS
+      return start === place && bytes === size && (isConstant || this.kept.has(slot)) ? slot : null
     }
     return null
+  }
+
+  /** Before a value is stored to the frame: keeps it, if a helper is called later in this block. */
+  keepStored(slot: number): void {
+    if (slot >= this.lastCall) return
+    const local = this.local(I64)
+    this.kept.set(slot, local)
+    this.writer.tee(local)
   }
 
   // ---- words of the area --------------------------------------------------------------------------
@@ -338,6 +399,8 @@ export class FunctionEmitter implements BlockEmitter {
     const { graph } = this.info.structure
     this.values.load(this.info.values, block)
     this.blockStart = graph.start[block]
+    this.kept.clear()
+    this.lastCall = this.findLastCall(graph.start[block], graph.end[block])
     this.peepholes.startBlock(graph.start[block], graph.end[block])
     const { words } = this.program.code
     for (let slot = graph.start[block]; slot < graph.end[block]; slot++) {
@@ -347,6 +410,14 @@ export class FunctionEmitter implements BlockEmitter {
       this.values.step(slot)
       if (operation === 0x18) slot++
     }
+  }
+
+  private findLastCall(start: number, end: number): number {
+    if (this.program.options.inline == null) return -1
+    const { words } = this.program.code
+    for (let slot = end - 1; slot >= start; slot--)
+      if (words[slot * code.WORDS + code.WORD_OP] === 0x85) return slot
+    return -1
   }
 
   condition(block: number): void {
@@ -504,11 +575,6 @@ export class FunctionEmitter implements BlockEmitter {
     this.reloadFuel()
     this.loadResult()
   }
-}
-
-/** Operations above 0xff that neither call nor write memory. */
-function isQuiet(operation: number): boolean {
-  return operation >= code.OP_MOVSX8_32 && operation <= code.OP_SMOD64
 }
 
 /** The body of a function of its own: locals and instructions. */

@@ -13,6 +13,11 @@ export interface InlineHelpers {
    * to r0. Returns false, having written nothing, when it cannot.
    */
   emit(emitter: FunctionEmitter, imm: number, slot: number): boolean
+  /**
+   * Before a tail call through JavaScript: may write one that stays in WebAssembly, and goes on
+   * behind itself when it cannot be made.
+   */
+  readonly tailCall?: (emitter: FunctionEmitter, slot: number) => void
   /** Whether what `emit` writes has loops, which need fuel. */
   readonly loops?: (imm: number) => boolean
   /** Declares the imports that `emit` may use for a call of `imm`. */

@@ -80,6 +80,8 @@ export interface HostPlace<E> {
    */
   readonly resolve: (executable: Executable<E>) => JitProgram<E> | null
   readonly interpret: (executable: Executable<E>, machine: JitMachine<E>) => void
+  /** A program that was entered by a tail call within WebAssembly calls out for the first time. */
+  readonly entered?: (executable: Executable<E>, machine: JitMachine<E>) => void
 }
 
 export class JitHost<E> {
@@ -184,7 +186,10 @@ export class JitHost<E> {
       const machine = this.current as JitMachine<E>
       machine.slot = slot
       machine.frame = frame
-      machine.code = code
+      if (machine.code !== code) {
+        machine.code = code
+        this.place.entered?.(code, machine)
+      }
       helper(machine)
       if (machine.fault !== null) throw UNWIND
       if (machine.pendingTail !== null) throw new Error(`slot ${slot} may not make a tail call`)

@@ -256,6 +256,7 @@ export function emitStore(emitter: FunctionEmitter, slot: number): void {
   emitChecked(emitter, slot, base, { size, way: REGION_WRITE })
   const offset = emitAddress(emitter, base, words[at + code.WORD_OFF], size)
   emitter.operand(words[at + code.WORD_SRC], true)
+  if (base === 10 && words[at + code.WORD_SRC] < code.REGISTER_WORDS) emitter.keepStored(slot)
   writer.memory(STORE[size], offset)
 }
 

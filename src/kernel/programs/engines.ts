@@ -33,7 +33,7 @@ import { SKB, XDP_MD } from "../contexts/index.ts"
 import type { Environment, KernelState } from "../environment.ts"
 import { mapEngines } from "../maps/engines.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
-import { inlineHelpers } from "./jit-helpers.ts"
+import { inlineHelpers, TAIL_TARGETS } from "./jit-helpers.ts"
 import type { Program } from "./program.ts"
 
 export type EngineName = "interpreter" | "jit" | "auto"
@@ -89,6 +89,11 @@ export class Engines {
   private host: JitHost<Environment> | null = null
   private kernel: KernelState | null = null
   private forbidden = false
+  /** See InlineWorld. */
+  private tailTargets = 0
+  /** Compiled programs, and how many of them there may be before the dead ones are looked for. */
+  private live: Tier[] = []
+  private sweepAt = 64
 
   constructor(options: EngineOptions) {
     this.options = options
@@ -190,6 +195,7 @@ export class Engines {
       const finish = (module: WebAssembly.Module): void => {
         tier.compiled = this.hostOf().link(program.executable, compiled, module, options)
         tier.state = "ready"
+        this.linked(tier, tier.compiled)
       }
       const source = compiled.bytes as BufferSource
       if (now) finish(new WebAssembly.Module(source))
@@ -197,6 +203,23 @@ export class Engines {
     } catch (error) {
       this.refuse(tier, error)
     }
+  }
+
+  /** Makes a program known to tail calls, and takes those out that are gone by now. */
+  private linked(tier: Tier, compiled: JitProgram<Environment>): void {
+    const { i32 } = this.options.memory
+    const { id } = tier.program
+    if (id < TAIL_TARGETS) i32[(this.tailTargets >> 2) + id] = compiled.tableIndex + 1
+    this.live.push(tier)
+    if (this.live.length < this.sweepAt) return
+    const kernel = this.kernel as KernelState
+    this.live = this.live.filter(({ program, compiled: old }) => {
+      if (kernel.programById(program.id) === program || program.id === id) return true
+      if (program.id < TAIL_TARGETS) i32[(this.tailTargets >> 2) + program.id] = 0
+      if (old !== null) this.hostOf().unlink(old)
+      return false
+    })
+    this.sweepAt = 2 * this.live.length + 64
   }
 
   private refuse(tier: Tier, error: unknown): void {
@@ -232,6 +255,8 @@ export class Engines {
               engines: mapEngines(this.options.memory),
               descriptorRegion: kernel.descriptorRegion,
               mapAt: (address) => kernel.mapAt(address),
+              view: () => this.options.memory.view,
+              tailTargets: this.tailTargets,
             },
             program.maps,
           ),
@@ -242,13 +267,19 @@ export class Engines {
     if (this.host !== null) return this.host
     const { memory, loadPacket } = this.options
     const area = memory.allocate(AREA.BYTES)
-    if (area === 0) throw new RangeError("kernel memory is exhausted: no place for the compiler")
+    this.tailTargets = memory.allocate(TAIL_TARGETS * 4)
+    if (area === 0 || this.tailTargets === 0)
+      throw new RangeError("kernel memory is exhausted: no place for the compiler")
     this.host = new JitHost<Environment>(memory, {
       area,
       stackRegion: memory.createRegion(0, 0, REGION_READ | REGION_WRITE),
       loadPacket,
       resolve: (executable) => this.resolve(executable),
       interpret: (executable, machine) => this.interpret(executable, machine),
+      entered: (executable, machine) => {
+        const tier = this.tiers.get(executable)
+        if (tier !== undefined) machine.environment.program = tier.program
+      },
     })
     return this.host
   }

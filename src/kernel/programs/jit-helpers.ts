@@ -6,8 +6,11 @@
  * and values.
  */
 
-import { REGION_TAG } from "../../interpreter/index.ts"
+import { MAX_TAIL_CALL_CNT, REGION_TAG } from "../../interpreter/index.ts"
 import {
+  AREA,
+  EMPTY_TYPE,
+  emitJump,
   emitLoopHelper,
   type FunctionEmitter,
   I32,
@@ -16,16 +19,24 @@ import {
   op,
 } from "../../jit/index.ts"
 import { BPF_MAP_TYPE, helperByName } from "../../spec/index.ts"
+import { MAP_DATA } from "../../wasm/maps/layout.ts"
 import { ArrayMap } from "../maps/array.ts"
-import { type EngineCall, engineCall, type MapEngines } from "../maps/engines.ts"
+import { type EngineCall, engineCall, type MapEngines, multiplyShift } from "../maps/engines.ts"
 import type { BpfMap } from "../maps/map.ts"
+import { emitHashLookup } from "./jit-hash.ts"
 
 /** What the helpers need of the kernel. */
 export interface InlineWorld {
   readonly engines: MapEngines
   readonly descriptorRegion: number
   readonly mapAt: (address: number) => BpfMap | undefined
+  readonly view: () => DataView
+  /** Offset of {@link TAIL_TARGETS} words: by program id, its index in the table plus 1, or 0. */
+  readonly tailTargets: number
 }
+
+/** Ids of programs that are tail-called without JavaScript. */
+export const TAIL_TARGETS = 4096
 
 function idOf(name: string): number {
   const helper = helperByName(name)
@@ -55,10 +66,23 @@ export function inlineHelpers(world: InlineWorld, maps: readonly BpfMap[]): Inli
         emitArrayLookup(emitter, map, world.engines.cpuWord)
         return true
       }
+      if (imm === LOOKUP && map !== undefined && isWordHash(map)) {
+        const stride = (map.valueSize + 7) & ~7
+        const addCpu = (): void => {
+          emitCpuOffset(emitter, world.engines.cpuWord, stride)
+          emitter.writer.byte(op.i32_add)
+        }
+        const percpu = map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_HASH
+        emitHashLookup(emitter, world.view(), map, percpu ? addCpu : null)
+        return true
+      }
       const call = engineCall(imm, map) ?? engineCall(imm, undefined)
       if (call === undefined) return false
       emitEngineCall(emitter, call, map, world)
       return true
+    },
+    tailCall(emitter, slot) {
+      emitTailCall(emitter, world, slot)
     },
     loops: (imm) => imm === LOOP,
     declare(imm, declare) {
@@ -77,16 +101,78 @@ function resultTypes(call: EngineCall): number[] {
   return [call.result === "u64" ? I64 : I32]
 }
 
-/** The map in r1, when it is the same on all paths. */
-function knownMap(emitter: FunctionEmitter, world: InlineWorld, slot: number): BpfMap | undefined {
-  const constant = emitter.values.constant(1)
+/** The map in a register, when it is the same on all paths. */
+function knownMap(
+  emitter: FunctionEmitter,
+  world: InlineWorld,
+  slot: number,
+  register = 1,
+): BpfMap | undefined {
+  const constant = emitter.values.constant(register)
   const address =
     constant !== null && constant[1] === (REGION_TAG | world.descriptorRegion)
       ? constant[0]
-      : emitter.program.facts?.calls?.get(slot)?.map
+      : register === 1
+        ? emitter.program.facts?.calls?.get(slot)?.map
+        : undefined
   if (address === undefined) return undefined
   const map = world.mapAt(address)
   return map?.address === address ? map : undefined
+}
+
+/** A hash whose keys are hashed by words, and whose look-up needs no more than that. */
+function isWordHash(map: BpfMap): boolean {
+  const plain =
+    map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_HASH ||
+    map.type === BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_HASH
+  return plain && [4, 8, 16].includes(map.keySize) && multiplyShift(map.keySize, map.flags)
+}
+
+/** bpf_tail_call(ctx, map, index) through a known map, while everything is in order. */
+function emitTailCall(emitter: FunctionEmitter, world: InlineWorld, slot: number): void {
+  const { writer, program } = emitter
+  const map = knownMap(emitter, world, slot, 2)
+  if (map?.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_PROG_ARRAY) return
+  const counter = program.options.area + AREA.TAIL_CALLS
+  const next = emitter.local(I32)
+  const made = emitter.local(I32)
+  const unless = (limit: number): void => {
+    writer.i32(limit)
+    writer.byte(op.i32_ge_u)
+    writer.branch(op.br_if, 0)
+  }
+  const word = (address: number): void => {
+    writer.get(next)
+    writer.i32(2)
+    writer.byte(op.i32_shl)
+    writer.memory(op.i32_load, address)
+    writer.tee(next)
+  }
+  writer.open(op.block, EMPTY_TYPE)
+  emitter.getLow(3)
+  writer.tee(next)
+  unless(map.maxEntries)
+  word(world.view().getUint32(map.address + MAP_DATA, true))
+  unless(TAIL_TARGETS)
+  word(world.tailTargets)
+  writer.byte(op.i32_eqz)
+  writer.branch(op.br_if, 0)
+  writer.i32(0)
+  writer.memory(op.i32_load, counter)
+  writer.tee(made)
+  unless(MAX_TAIL_CALL_CNT)
+  writer.i32(0)
+  writer.get(made)
+  writer.i32(1)
+  writer.byte(op.i32_add)
+  writer.memory(op.i32_store, counter)
+  emitter.spillFuel()
+  writer.get(next)
+  writer.i32(1)
+  writer.byte(op.i32_sub)
+  writer.set(next)
+  emitJump(emitter, next)
+  writer.byte(op.end)
 }
 
 function isPlainArray(map: ArrayMap): boolean {
@@ -106,7 +192,7 @@ function emitArrayLookup(emitter: FunctionEmitter, map: ArrayMap, cpuWord: numbe
   const { writer } = emitter
   const { data, stride, maxEntries, cpuStride } = map.place()
   const tag = REGION_TAG | map.valueRegion
-  const key = emitter.constantKey(2)
+  const key = emitter.constantWord(2, 0)
   if (key !== null && key >>> 0 >= maxEntries) {
     writer.i64(0)
     emitter.set(0)
@@ -124,7 +210,7 @@ function emitArrayLookup(emitter: FunctionEmitter, map: ArrayMap, cpuWord: numbe
     return
   }
   const index = emitter.temporary(I32)
-  emitter.loadKey32(2)
+  emitter.loadWord(2, 0)
   writer.tee(index)
   writer.i32(maxEntries)
   writer.byte(op.i32_lt_u)
