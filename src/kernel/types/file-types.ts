@@ -13,6 +13,7 @@ struct inode {
 };
 struct dentry { unsigned int d_flags; struct dentry *d_parent; union { struct qstr __d_name; const struct qstr d_name; }; struct inode *d_inode; union { unsigned char d_iname[40]; struct { unsigned char string[40]; } d_shortname; }; struct super_block *d_sb; };
 struct vfsmount { struct dentry *mnt_root; struct super_block *mnt_sb; int mnt_flags; };
+struct mount { struct hlist_node mnt_hash; struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; int mnt_id; int mnt_group_id; };
 struct file {
   fmode_t f_mode; const struct file_operations *f_op; void *private_data; struct inode *f_inode;
   unsigned int f_flags; unsigned int f_iocb_flags; const struct cred *f_cred;

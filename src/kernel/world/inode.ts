@@ -250,6 +250,7 @@ export class Mount {
   readonly root: Dentry
   readonly parent: Mount | null
   readonly mountPoint: Dentry | null
+  private readonly host: FileHost
   private readonly mirror: Mirror
 
   constructor(host: FileHost, superBlock: SuperBlock, root: Dentry, at: PathRef | null) {
@@ -257,14 +258,29 @@ export class Mount {
     this.root = root
     this.parent = at?.mount ?? null
     this.mountPoint = at?.dentry ?? null
-    this.mirror = new Mirror(host, "vfsmount", () => ({
-      mnt_root: this.root.kernelAddress(),
-      mnt_sb: this.superBlock.mirror.kernelAddress(),
+    this.host = host
+    this.mirror = new Mirror(host, "mount", () => ({
+      mnt_parent: this.parent?.structAddress() ?? this.structAddress(),
+      mnt_mountpoint: (this.mountPoint ?? this.root).kernelAddress(),
+      mnt: {
+        mnt_root: this.root.kernelAddress(),
+        mnt_sb: this.superBlock.mirror.kernelAddress(),
+      },
     }))
   }
 
-  kernelAddress(): bigint {
+  private structAddress(): bigint {
     return this.mirror.kernelAddress()
+  }
+
+  /** Of the `struct vfsmount` inside its `struct mount`. */
+  kernelAddress(): bigint {
+    const address = this.structAddress()
+    const { types } = this.host
+    const id = types.findByName("mount", "struct")
+    const struct = id === undefined ? undefined : types.resolve(id)
+    const at = struct?.kind === "struct" ? placeOf(types, struct.members, "mnt") : undefined
+    return at === undefined ? address : address + BigInt(at)
   }
 
   release(): void {
