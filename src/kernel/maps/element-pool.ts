@@ -3,12 +3,18 @@
  *
  * Memory is taken in chunks: one for all elements when the map preallocates, else chunks that
  * double from 4 KiB on. The engines hand elements out and link free ones (src/wasm/maps/values.ts)
- * by way of three words of the map's descriptor: first free element, and the part of the newest
- * chunk that was never handed out. Chunks are given back with the map, not before; the value
+ * by way of words of the map's descriptor: first free element, and the part of the newest chunk
+ * that was never handed out; where threads share memory, each CPU has a list of its own. Chunks are given back with the map, not before; the value
  * region spans from the first chunk to the last.
  */
 
-import { POOL_FREE, POOL_FRESH, POOL_FRESH_END } from "../../wasm/maps/layout.ts"
+import {
+  FREE_LIST_BYTES,
+  POOL_FREE,
+  POOL_FREE_LISTS,
+  POOL_FRESH,
+  POOL_FRESH_END,
+} from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import type { MapStorage } from "./storage.ts"
 
@@ -23,6 +29,8 @@ export interface ElementPoolOptions {
   readonly capacity: number
   readonly preallocate: boolean
   readonly regionFlags: number
+  /** CPUs whose threads share the pool: each gets a free list, and all memory is had at once. */
+  readonly threads?: number
 }
 
 export class ElementPool {
@@ -32,6 +40,8 @@ export class ElementPool {
   private readonly options: ElementPoolOptions
   private readonly first: number
   private readonly descriptor: number
+  private readonly lists: number
+  private readonly whole: boolean
   private reserved = 0
   private regionStart = 0
   private regionEnd = 0
@@ -43,7 +53,10 @@ export class ElementPool {
     this.options = options
     this.descriptor = options.descriptor ?? storage.take(POOL_FRESH_END + 4)
     this.first = 0
-    if (options.preallocate) {
+    const { threads = 0 } = options
+    this.lists = threads === 0 ? 0 : storage.take(FREE_LIST_BYTES * threads, FREE_LIST_BYTES)
+    this.whole = options.preallocate || threads > 0
+    if (this.whole) {
       this.reserved = options.capacity
       this.first = storage.take(options.capacity * options.elementSize)
       this.regionStart = this.first
@@ -54,7 +67,8 @@ export class ElementPool {
 
   /** The first writes, when the map has all its memory. */
   initialize(): void {
-    if (this.options.preallocate) this.offer(this.first, this.regionEnd)
+    if (this.lists !== 0) this.setWord(POOL_FREE_LISTS, this.lists)
+    if (this.whole) this.offer(this.first, this.regionEnd)
   }
 
   /** A new chunk behind POOL_FRESH; false when there is none. */

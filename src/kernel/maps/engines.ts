@@ -18,9 +18,10 @@ import {
   HELPER_NAMES,
   type HelperName,
 } from "../../spec/index.ts"
-import { CPU_WORD, HASH_WORDS_MAX } from "../../wasm/maps/layout.ts"
+import { CPU_WORD, CPU_WORD_BYTES, HASH_WORDS_MAX } from "../../wasm/maps/layout.ts"
 import type { KernelMemory } from "../memory/kernel-memory.ts"
 import { WASM_BASE64 } from "./engines.wasm.ts"
+import { WASM_BASE64 as SHARED_BASE64 } from "./engines-shared.wasm.ts"
 import type { BpfMap } from "./map.ts"
 
 type F1 = (a: number) => number
@@ -125,27 +126,57 @@ export interface MapEngines {
   readonly exports: EngineExports
   /** Offset of the u32 with the number of the CPU that runs programs. */
   readonly cpuWord: number
+  /** The memory is shared: maps take locks, and must have all their memory from the start. */
+  readonly shared: boolean
   /** Called with the descriptor of a ring buffer whose consumer is to be woken, by compiled programs. */
   wake: (descriptor: number) => void
   /** The maps that live, by descriptor. */
   readonly owners: Map<number, EngineOwner>
 }
 
-let compiled: WebAssembly.Module | undefined
+const compiled: { plain?: WebAssembly.Module; shared?: WebAssembly.Module } = {}
 const instances = new WeakMap<WebAssembly.Memory, MapEngines>()
 
+/** The module that threads which share a memory instantiate, each for itself. */
+export function sharedEnginesModule(): WebAssembly.Module {
+  return (compiled.shared ??= wasmModule(SHARED_BASE64))
+}
+
+/** Whether threads may share a memory. */
+export function isShared(memory: WebAssembly.Memory): boolean {
+  const { buffer } = memory
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer
+}
+
+/** What a thread that shares a memory says about itself. */
+export interface EngineThread {
+  /** The CPU that it stands for: each has a word of its own for its number. */
+  readonly cpu: number
+  /** It may wait for other threads: all but the main thread of a browser. */
+  readonly mayWait: boolean
+}
+
 /**
- * The engines over a kernel memory, made when they are first asked for.
+ * The engines over a kernel memory as this thread sees it, made when they are first asked for. For
+ * a shared memory they are those with locks, and other threads have instances of their own.
  *
  * @throws WebAssembly.CompileError where the host forbids compilation.
  */
-export function mapEngines({ memory }: Pick<KernelMemory, "memory">): MapEngines {
+export function mapEngines(
+  { memory }: Pick<KernelMemory, "memory">,
+  thread: EngineThread = { cpu: 0, mayWait: typeof document === "undefined" },
+): MapEngines {
   const known = instances.get(memory)
   if (known !== undefined) return known
-  compiled ??= wasmModule(WASM_BASE64)
+  const shared = isShared(memory)
+  const kind = shared ? "shared" : "plain"
+  const module = (compiled[kind] ??= wasmModule(shared ? SHARED_BASE64 : WASM_BASE64))
+  const cpuWord = CPU_WORD + CPU_WORD_BYTES * thread.cpu
+  new Int32Array(memory.buffer)[cpuWord >> 2] = thread.cpu
   const owners = new Map<number, EngineOwner>()
   const host = {
-    cpuWord: new WebAssembly.Global({ value: "i32", mutable: false }, CPU_WORD),
+    cpuWord: new WebAssembly.Global({ value: "i32", mutable: false }, cpuWord),
+    mayWait: new WebAssembly.Global({ value: "i32", mutable: false }, thread.mayWait ? 1 : 0),
     refill: (map: number): number => (owners.get(map)?.refill() ? 1 : 0),
     allocate: (map: number, size: number): number => owners.get(map)?.allocate(size) ?? 0,
     release: (map: number, value: number): void => owners.get(map)?.valueReleased(value),
@@ -156,10 +187,11 @@ export function mapEngines({ memory }: Pick<KernelMemory, "memory">): MapEngines
       owners.get(map)?.delete(key) ?? -ERRNO.EINVAL,
     wake: (map: number): void => engines.wake(map),
   }
-  const instance = new WebAssembly.Instance(compiled, { env: { memory }, host })
+  const instance = new WebAssembly.Instance(module, { env: { memory }, host })
   const engines: MapEngines = {
     exports: instance.exports as unknown as EngineExports,
-    cpuWord: CPU_WORD,
+    cpuWord,
+    shared,
     wake: () => undefined,
     owners,
   }

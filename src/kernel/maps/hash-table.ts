@@ -31,6 +31,7 @@ export abstract class HashTable extends MapBase {
   protected readonly elementSize: number
   protected readonly valueOffset: number
   private readonly buckets: number
+  private readonly bucketBytes: number
   private readonly seed: number
   protected abstract readonly pool: ElementPool
 
@@ -40,7 +41,9 @@ export abstract class HashTable extends MapBase {
     this.valueOffset = ELEMENT_KEY + roundUp8(this.keySize)
     this.elementSize = this.valueOffset + valueBytes + (options.lru ? LRU_NODE_BYTES : 0)
     this.bucketCount = roundUpPowerOfTwo(this.maxEntries)
-    this.buckets = this.storage.take(this.bucketCount * 4)
+    // With threads a bucket has a guard beside its chain.
+    this.bucketBytes = this.engines.shared ? 8 : 4
+    this.buckets = this.storage.take(this.bucketCount * this.bucketBytes)
     this.seed = this.flags & BPF_MAP_FLAG.BPF_F_ZERO_SEED ? 0 : this.host.random32() | 0
     this.takeValueScratch()
   }
@@ -109,7 +112,7 @@ export abstract class HashTable extends MapBase {
 
   /** Calls back for each element of one bucket with the offsets of its key and value. */
   eachInBucket(bucket: number, visit: (key: number, value: number) => void): void {
-    let element = this.memory.i32[(this.buckets >> 2) + bucket]
+    let element = this.chainOf(bucket)
     while (element !== 0) {
       const next = this.memory.i32[element >> 2]
       visit(element + ELEMENT_KEY, element + this.valueOffset)
@@ -126,8 +129,12 @@ export abstract class HashTable extends MapBase {
   bucketLength(bucket: number): number {
     const { i32 } = this.memory
     let count = 0
-    for (let at = i32[(this.buckets >> 2) + bucket]; at !== 0; at = i32[at >> 2]) count++
+    for (let at = this.chainOf(bucket); at !== 0; at = i32[at >> 2]) count++
     return count
+  }
+
+  private chainOf(bucket: number): number {
+    return this.memory.i32[(this.buckets + bucket * this.bucketBytes) >> 2]
   }
 
   /** Copies what a system call sees of a value: the batch commands' way out. */

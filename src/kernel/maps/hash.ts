@@ -26,6 +26,7 @@ export class HashMap extends HashTable {
     super(setup, { lru: false })
     this.pool = new ElementPool(this.storage, {
       descriptor: this.address,
+      threads: this.threads(),
       elementSize: this.elementSize,
       capacity: this.maxEntries + (this.percpu ? 0 : this.host.cpus),
       preallocate: (this.flags & BPF_MAP_FLAG.BPF_F_NO_PREALLOC) === 0,

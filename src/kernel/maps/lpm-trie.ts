@@ -32,6 +32,7 @@ export class LpmTrie extends MapBase {
     this.valueOffset = LPM_KEY + roundUp8(this.keySize)
     this.pool = new ElementPool(this.storage, {
       descriptor: this.address,
+      threads: this.threads(),
       elementSize: this.valueOffset + this.copySize,
       // Elements, their intermediate nodes, and one to replace an element with.
       capacity: 2 * this.maxEntries + 1,
@@ -54,6 +55,7 @@ export class LpmTrie extends MapBase {
     this.describe(LPM_DATA_SIZE, this.keySize - PREFIX_LENGTH_BYTES)
     this.describe(LPM_INDEX, this.table)
     this.describe(LPM_PROBE, this.probe)
+    this.pool.initialize()
   }
 
   override refill(): boolean {

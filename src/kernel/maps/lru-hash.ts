@@ -44,6 +44,7 @@ export class LruHashMap extends HashTable {
     this.common = (this.flags & BPF_MAP_FLAG.BPF_F_NO_COMMON_LRU) === 0
     this.pool = new ElementPool(this.storage, {
       descriptor: this.address,
+      threads: this.threads(),
       elementSize: this.elementSize,
       capacity: this.maxEntries,
       preallocate: true,

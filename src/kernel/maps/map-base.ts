@@ -13,7 +13,6 @@
 import { REGION_READ, REGION_WRITE } from "../../interpreter/machine.ts"
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, BPF_UPDATE_FLAG, ERRNO } from "../../spec/index.ts"
 import {
-  CPU_WORD,
   DESCRIPTOR_BYTES,
   FEATURE_LOCKED,
   FEATURE_PERCPU,
@@ -118,7 +117,7 @@ export abstract class MapBase implements BpfMap, EngineOwner {
   protected readonly releaseFields: ((value: number) => void) | undefined
   /** What the engines do, on descriptors. */
   protected readonly engine: EngineExports
-  private readonly engines: MapEngines
+  protected readonly engines: MapEngines
   private readonly locked: boolean
   private readonly index: number
   private readonly fieldTable: number
@@ -201,7 +200,12 @@ export abstract class MapBase implements BpfMap, EngineOwner {
 
   /** Tells the engines on which CPU the operation to come happens. */
   protected enterCpu(): void {
-    this.memory.i32[CPU_WORD >> 2] = this.host.currentCpu()
+    this.memory.i32[this.engines.cpuWord >> 2] = this.host.currentCpu()
+  }
+
+  /** CPUs whose threads share this memory, or 0. */
+  protected threads(): number {
+    return this.engines.shared ? this.host.cpus : 0
   }
 
   // ---- what the engines ask for -------------------------------------------------------------------

@@ -11,6 +11,7 @@
 import { jhash } from "./bytes.ts"
 import { EINVAL, ENOENT } from "./errno.ts"
 import { BLOOM_HASHES, MAP_DATA, MAP_MASK, MAP_SEED, MAP_VALUE_SIZE } from "./layout.ts"
+import { setBits } from "./threads.ts"
 
 export function bloomPush(map: u32, value: u32, flags: u32): i32 {
   if (flags !== 0) return -EINVAL
@@ -20,7 +21,7 @@ export function bloomPush(map: u32, value: u32, flags: u32): i32 {
   for (let index: u32 = 0; index < hashes; index++) {
     const bit = jhash(value, size, seed + index) & load<u32>(map, MAP_MASK)
     const word = load<u32>(map, MAP_DATA) + ((bit >> 5) << 2)
-    store<u32>(word, load<u32>(word) | (1 << (bit & 31)))
+    setBits(word, 1 << (bit & 31))
   }
   return 0
 }

@@ -1,7 +1,8 @@
 /**
  * Buckets and chains that all hash maps share (linux v6.18 kernel/bpf/hashtab.c).
  *
- *   data ──▶ bucket 0 │ bucket 1 │ …       u32 each: the newest element of the chain, or 0
+ *   data ──▶ bucket 0 │ bucket 1 │ …       each: u32, the newest element of the chain, or 0; and
+ *                                          with threads a u32 guard (threads-shared.ts)
  *
  *   element ──▶ -16  LRU only: previous, next, state, CPU (lru-list.ts)
  *                 0  next in the chain (in a free element: next free one)
@@ -32,6 +33,7 @@ import {
   MAP_MASK,
   MAP_SEED,
 } from "./layout.ts"
+import { BUCKET_SHIFT, bucketChanged, readBucket } from "./threads.ts"
 
 /** A 64-bit constant: literals of that size are no numbers in JavaScript's eyes. */
 function wide(high: u64, low: u64): u64 {
@@ -101,14 +103,20 @@ export function hashOf(map: u32, key: u32): u32 {
 /** Address of the bucket that a hash belongs to. */
 // @inline
 export function bucketOf(map: u32, hash: u32): u32 {
-  return load<u32>(map, MAP_DATA) + ((hash & load<u32>(map, MAP_MASK)) << 2)
+  return load<u32>(map, MAP_DATA) + ((hash & load<u32>(map, MAP_MASK)) << BUCKET_SHIFT)
 }
 
 /** The element with a 4-byte key in a multiply-shift table, or 0. */
 export function find4(map: u32, key: u32): u32 {
   const word = load<u32>(key)
-  let element = load<u32>(bucketOf(map, hash4(map, word)))
-  while (element !== 0 && load<u32>(element, ELEMENT_KEY) !== word) element = load<u32>(element)
+  const bucket = bucketOf(map, hash4(map, word))
+  let element: u32
+  let version: u32
+  do {
+    version = readBucket(bucket)
+    element = load<u32>(bucket)
+    while (element !== 0 && load<u32>(element, ELEMENT_KEY) !== word) element = load<u32>(element)
+  } while (bucketChanged(bucket, version))
   return element
 }
 
@@ -120,8 +128,14 @@ export function find8(map: u32, key: u32): u32 {
   const first: u64 = load<u32>(key)
   const second: u64 = load<u32>(key, 4)
   const word = first | (second << 32)
-  let element = load<u32>(bucketOf(map, hash8(map, first, second)))
-  while (element !== 0 && load<u64>(element, ELEMENT_KEY) !== word) element = load<u32>(element)
+  const bucket = bucketOf(map, hash8(map, first, second))
+  let element: u32
+  let version: u32
+  do {
+    version = readBucket(bucket)
+    element = load<u32>(bucket)
+    while (element !== 0 && load<u64>(element, ELEMENT_KEY) !== word) element = load<u32>(element)
+  } while (bucketChanged(bucket, version))
   return element
 }
 
@@ -133,16 +147,22 @@ export function find16(map: u32, key: u32): u32 {
   const fourth: u64 = load<u32>(key, 12)
   const low = first | (second << 32)
   const high = third | (fourth << 32)
-  let element = load<u32>(bucketOf(map, hash16(map, first, second, third, fourth)))
-  while (
-    element !== 0 &&
-    (load<u64>(element, ELEMENT_KEY) !== low || load<u64>(element, ELEMENT_KEY + 8) !== high)
-  )
-    element = load<u32>(element)
+  const bucket = bucketOf(map, hash16(map, first, second, third, fourth))
+  let element: u32
+  let version: u32
+  do {
+    version = readBucket(bucket)
+    element = load<u32>(bucket)
+    while (
+      element !== 0 &&
+      (load<u64>(element, ELEMENT_KEY) !== low || load<u64>(element, ELEMENT_KEY + 8) !== high)
+    )
+      element = load<u32>(element)
+  } while (bucketChanged(bucket, version))
   return element
 }
 
-/** The element with a key of any size whose hash is known, or 0. */
+/** The element with a key of any size whose hash is known, or 0; its bucket does not change. */
 export function findHashed(map: u32, key: u32, hash: u32): u32 {
   const size = load<u32>(map, MAP_KEY_SIZE)
   let element = load<u32>(bucketOf(map, hash))
@@ -156,16 +176,19 @@ export function findHashed(map: u32, key: u32, hash: u32): u32 {
 
 /** The element with a key, or 0. */
 export function hashFind(map: u32, key: u32): u32 {
-  switch (load<u32>(map, MAP_KEY_WORDS)) {
-    case 1:
-      return find4(map, key)
-    case 2:
-      return find8(map, key)
-    case 4:
-      return find16(map, key)
-    default:
-      return findHashed(map, key, hashOf(map, key))
-  }
+  const words = load<u32>(map, MAP_KEY_WORDS)
+  if (words === 1) return find4(map, key)
+  if (words === 2) return find8(map, key)
+  if (words === 4) return find16(map, key)
+  const hash = hashOf(map, key)
+  const bucket = bucketOf(map, hash)
+  let element: u32
+  let version: u32
+  do {
+    version = readBucket(bucket)
+    element = findHashed(map, key, hash)
+  } while (bucketChanged(bucket, version))
+  return element
 }
 
 /** Puts an element, whose key is written, at the head of its chain. */
@@ -202,8 +225,8 @@ export function unlinkBehind(map: u32, element: u32, first: u32): void {
 /** The newest element of the first bucket from `bucket` on that has one, or 0. */
 export function hashFirst(map: u32, bucket: u32): u32 {
   const data = load<u32>(map, MAP_DATA)
-  const end = data + (load<u32>(map, MAP_MASK) << 2) + 4
-  for (let at = data + (bucket << 2); at < end; at += 4) {
+  const end = data + ((load<u32>(map, MAP_MASK) + 1) << BUCKET_SHIFT)
+  for (let at = data + (bucket << BUCKET_SHIFT); at < end; at += 1 << BUCKET_SHIFT) {
     const element = load<u32>(at)
     if (element !== 0) return element
   }

@@ -19,6 +19,7 @@ import {
   ENOMEM,
 } from "./errno.ts"
 import {
+  bucketOf,
   find4,
   find8,
   find16,
@@ -30,19 +31,19 @@ import {
   unlinkBehind,
 } from "./hash-table.ts"
 import {
+  ELEMENT_HASH,
   ELEMENT_KEY,
   FEATURE_IN_PLACE,
   FEATURE_LOCKED,
   FEATURE_PERCPU,
-  MAP_COUNT,
   MAP_CPU_STRIDE,
   MAP_CPUS,
   MAP_FEATURES,
   MAP_KEY_SIZE,
-  MAP_MAX_ENTRIES,
   MAP_VALUE_OFFSET,
   MAP_VALUE_SIZE,
 } from "./layout.ts"
+import { countDown, countUp, lockBucket, unlockBucket } from "./threads.ts"
 import {
   clearFields,
   cpuOffset,
@@ -107,29 +108,38 @@ export function refusal(exists: bool, flags: u32): i32 {
 
 /** Update of a plain value. */
 export function hashUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
-  const features = load<u32>(map, MAP_FEATURES)
   if ((flags & ~BPF_F_LOCK) > BPF_EXIST) return -EINVAL
-  if (flags & BPF_F_LOCK && !(features & FEATURE_LOCKED)) return -EINVAL
+  if (flags & BPF_F_LOCK && !(load<u32>(map, MAP_FEATURES) & FEATURE_LOCKED)) return -EINVAL
   const hash = hashOf(map, key)
+  const bucket = bucketOf(map, hash)
+  lockBucket(bucket)
+  const result = updateIn(map, key, from, flags, hash)
+  unlockBucket(bucket)
+  return result
+}
+
+// @inline
+function updateIn(map: u32, key: u32, from: u32, flags: u32, hash: u32): i32 {
   const old = findHashed(map, key, hash)
   const error = refusal(old !== 0, flags)
   if (error !== 0) return error
   const valueOffset = load<u32>(map, MAP_VALUE_OFFSET)
   const valueSize = load<u32>(map, MAP_VALUE_SIZE)
-  if (old !== 0 && (features & FEATURE_IN_PLACE || flags & BPF_F_LOCK)) {
+  if (old !== 0 && (load<u32>(map, MAP_FEATURES) & FEATURE_IN_PLACE || flags & BPF_F_LOCK)) {
     storeValue(map, old + valueOffset, from, valueSize)
     return 0
   }
-  const count = load<u32>(map, MAP_COUNT)
-  if (old === 0 && count >= load<u32>(map, MAP_MAX_ENTRIES)) return -E2BIG
+  if (old === 0 && !countUp(map)) return -E2BIG
   const element = takeElement(map)
-  if (element === 0) return -ENOMEM
+  if (element === 0) {
+    if (old === 0) countDown(map)
+    return -ENOMEM
+  }
   copy(element + ELEMENT_KEY, key, load<u32>(map, MAP_KEY_SIZE))
   clearFields(map, element + valueOffset)
   storeValue(map, element + valueOffset, from, valueSize)
   link(map, element, hash)
-  if (old === 0) store<u32>(map, count + 1, MAP_COUNT)
-  else {
+  if (old !== 0) {
     unlinkBehind(map, old, element)
     releaseValue(map, old + valueOffset, 1)
     giveElement(map, old)
@@ -139,55 +149,75 @@ export function hashUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
 
 /** A program's update of its CPU's copy; the other copies of a new element are zero. */
 export function percpuHashUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
-  const value = percpuPlace(map, key, flags)
-  if (value < 0) return value
-  storeOwnCopy(map, value, from)
-  return 0
+  return percpuUpdate(map, key, from, flags, false)
 }
 
 /** A system call's update of all copies (`from`: one copy after another). */
 export function percpuHashUpdateAll(map: u32, key: u32, from: u32, flags: u32): i32 {
-  const value = percpuPlace(map, key, flags)
-  if (value < 0) return value
-  storeAllCopies(map, value, from)
-  return 0
+  return percpuUpdate(map, key, from, flags, true)
+}
+
+function percpuUpdate(map: u32, key: u32, from: u32, flags: u32, all: bool): i32 {
+  if (flags > BPF_EXIST) return -EINVAL
+  const hash = hashOf(map, key)
+  const bucket = bucketOf(map, hash)
+  lockBucket(bucket)
+  const value = percpuPlace(map, key, flags, hash)
+  if (value > 0) {
+    if (all) storeAllCopies(map, value, from)
+    else storeOwnCopy(map, value, from)
+  }
+  unlockBucket(bucket)
+  return min<i32>(value, 0)
 }
 
 /** Offset of the value under a key, made if need be, or an errno. */
 // @inline
-function percpuPlace(map: u32, key: u32, flags: u32): i32 {
-  if (flags > BPF_EXIST) return -EINVAL
-  const hash = hashOf(map, key)
+function percpuPlace(map: u32, key: u32, flags: u32, hash: u32): i32 {
   let element = findHashed(map, key, hash)
   const error = refusal(element !== 0, flags)
   if (error !== 0) return error
   const valueOffset = load<u32>(map, MAP_VALUE_OFFSET)
   if (element === 0) {
-    const count = load<u32>(map, MAP_COUNT)
-    if (count >= load<u32>(map, MAP_MAX_ENTRIES)) return -E2BIG
+    if (!countUp(map)) return -E2BIG
     element = takeElement(map)
-    if (element === 0) return -ENOMEM
+    if (element === 0) {
+      countDown(map)
+      return -ENOMEM
+    }
     copy(element + ELEMENT_KEY, key, load<u32>(map, MAP_KEY_SIZE))
     zero(element + valueOffset, load<u32>(map, MAP_CPU_STRIDE) * load<u32>(map, MAP_CPUS))
     link(map, element, hash)
-    store<u32>(map, count + 1, MAP_COUNT)
   }
   return element + valueOffset
 }
 
 /** Deletes the element under a key. */
 export function hashDelete(map: u32, key: u32): i32 {
-  const element = hashFind(map, key)
+  const hash = hashOf(map, key)
+  const bucket = bucketOf(map, hash)
+  lockBucket(bucket)
+  const element = findHashed(map, key, hash)
+  if (element !== 0) unlink(map, element)
+  unlockBucket(bucket)
   if (element === 0) return -ENOENT
-  hashRemove(map, element)
+  drop(map, element)
   return 0
 }
 
-/** Deletes an element that is in the table. */
+/** Deletes an element, if it is in the table. */
 export function hashRemove(map: u32, element: u32): void {
-  unlink(map, element)
+  const bucket = bucketOf(map, load<u32>(element, ELEMENT_HASH))
+  lockBucket(bucket)
+  const there = unlink(map, element)
+  unlockBucket(bucket)
+  if (there) drop(map, element)
+}
+
+// @inline
+function drop(map: u32, element: u32): void {
   const copies = load<u32>(map, MAP_FEATURES) & FEATURE_PERCPU ? load<u32>(map, MAP_CPUS) : 1
   releaseValue(map, element + load<u32>(map, MAP_VALUE_OFFSET), copies)
   giveElement(map, element)
-  store<u32>(map, load<u32>(map, MAP_COUNT) - 1, MAP_COUNT)
+  countDown(map)
 }

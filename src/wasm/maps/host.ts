@@ -14,3 +14,5 @@ export declare function release(map: u32, value: u32): void
 export declare function wake(map: u32): void
 /** Address of the word that holds this thread's CPU number. */
 export declare const cpuWord: u32
+/** 1 where this thread may wait for another one. */
+export declare const mayWait: u32

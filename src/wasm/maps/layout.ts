@@ -51,6 +51,12 @@ export const MAP_FIELDS = 80
 export const MAP_FEATURES = 84
 export const MAP_VALUE_SCRATCH = 88
 export const MAP_KEY_WORDS = 92
+/** Guards of the map and of its pool, and the free lists of each CPU, where threads share memory. */
+export const MAP_GUARD = 304
+export const POOL_GUARD = 308
+export const POOL_FREE_LISTS = 312
+/** Free lists lie this far apart. */
+export const FREE_LIST_BYTES = 64
 /** Region of what a look-up gives: values, or the descriptors of the maps inside. */
 export const MAP_RESULT_REGION = 316
 /** High half of an address: this, and the region. */
@@ -132,5 +138,6 @@ export const RING_DATA = 12288
 export const RING_PAGES_BEFORE_DATA = 3
 export const RING_RECORD_MAX = 1073741815
 
-/** Word of the CPU that runs programs, where there is one thread: in the unused first 64 KiB. */
+/** Words with the CPU that runs programs, one for each thread: in the unused first 64 KiB. */
 export const CPU_WORD = 1024
+export const CPU_WORD_BYTES = 64

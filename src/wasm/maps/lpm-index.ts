@@ -33,7 +33,10 @@ import {
   MAP_VALUE_OFFSET,
 } from "./layout.ts"
 import { bitAt, DATA, isIntermediate, matchLength, prefixOf } from "./lpm-node.ts"
+import { mapChanged, readMap } from "./threads.ts"
 
+/** Nodes on a path: one for each bit, and the root. */
+const STEPS_MAX: u32 = 2049
 const DEPTH_FEW: u32 = 2
 const DEPTH_MANY: u32 = 6
 /** Tables that a map may always have, and how many it gets for its elements. */
@@ -44,6 +47,17 @@ const ELEMENTS_PER_TABLE_MANY: u32 = 4
 
 /** The value of the longest prefix of a key, or 0. */
 export function lpmLookup(map: u32, key: u32): u32 {
+  let value: u32
+  let version: u32
+  do {
+    version = readMap(map)
+    value = lookupIn(map, key)
+  } while (mapChanged(map, version))
+  return value
+}
+
+// @inline
+function lookupIn(map: u32, key: u32): u32 {
   const size = load<u32>(map, LPM_DATA_SIZE)
   const table = load<u32>(map, LPM_INDEX)
   const prefix = load<u32>(key)
@@ -54,11 +68,12 @@ export function lpmLookup(map: u32, key: u32): u32 {
   return indexed(map, table, key, size)
 }
 
-/** The same for keys of 32 bits in full length, as far as the caller knows. */
+/** The same for a key of full length. */
 // @inline
 function indexed(map: u32, table: u32, key: u32, size: u32): u32 {
   let best = load<u32>(map, LPM_DEFAULT)
   let at = key + DATA
+  const end = at + size - 1
   for (;;) {
     const entry = table + ((<u32>load<u8>(at)) << 3)
     const element = load<u32>(entry)
@@ -69,8 +84,8 @@ function indexed(map: u32, table: u32, key: u32, size: u32): u32 {
       best = size === 4 ? walk4(below - 1, key, best) : walk(below - 1, key, size, best)
       break
     }
+    if (at++ >= end) break
     table = below
-    at++
   }
   return valueIn(map, best)
 }
@@ -83,7 +98,8 @@ function valueIn(map: u32, element: u32): u32 {
 /** The deepest element from `node` on whose prefix a key begins with, or `best`. */
 function walk(node: u32, key: u32, size: u32, best: u32): u32 {
   const full = size << 3
-  while (node !== 0) {
+  // With threads a reader may be led in circles by nodes that move: it will read again.
+  for (let steps: u32 = 0; node !== 0 && steps <= STEPS_MAX; steps++) {
     const matched = matchLength(node, key, size)
     if (matched === full) return node
     if (matched < prefixOf(node)) break
@@ -97,6 +113,7 @@ function walk(node: u32, key: u32, size: u32, best: u32): u32 {
 // @inline
 function walk4(node: u32, key: u32, best: u32): u32 {
   const bits = bswap<u32>(load<u32>(key, DATA))
+  let steps: u32 = 0
   do {
     const prefix = prefixOf(node)
     const difference = bswap<u32>(load<u32>(node, LPM_KEY + DATA)) ^ bits
@@ -104,7 +121,7 @@ function walk4(node: u32, key: u32, best: u32): u32 {
     if (!isIntermediate(node)) best = node
     if (prefix === 32) break
     node = load<u32>(node + (((bits >> (31 - prefix)) & 1) << 2))
-  } while (node !== 0)
+  } while (node !== 0 && ++steps <= 32)
   return best
 }
 

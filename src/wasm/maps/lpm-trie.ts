@@ -33,6 +33,7 @@ import {
 } from "./layout.ts"
 import { lpmIndexChanged } from "./lpm-index.ts"
 import { bitAt, isIntermediate, matchLength, prefixOf } from "./lpm-node.ts"
+import { lockMap, unlockMap } from "./threads.ts"
 import { clearFields, giveElement, releaseValue, storeValue, takeElement } from "./values.ts"
 
 function prefixMax(map: u32): u32 {
@@ -52,6 +53,14 @@ function newNode(map: u32, key: u32, intermediate: u32): u32 {
 export function lpmUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
   const prefix = load<u32>(key)
   if (flags > BPF_EXIST || prefix > prefixMax(map)) return -EINVAL
+  lockMap(map)
+  const result = updateIn(map, key, from, flags, prefix)
+  unlockMap(map)
+  return result
+}
+
+// @inline
+function updateIn(map: u32, key: u32, from: u32, flags: u32, prefix: u32): i32 {
   const size = load<u32>(map, LPM_DATA_SIZE)
   let slot = map + LPM_ROOT
   let node = load<u32>(slot)
@@ -113,6 +122,14 @@ function join(map: u32, node: u32, fresh: u32, slot: u32, matched: u32): bool {
 export function lpmDelete(map: u32, key: u32): i32 {
   const prefix = load<u32>(key)
   if (prefix > prefixMax(map)) return -EINVAL
+  lockMap(map)
+  const result = deleteIn(map, key, prefix)
+  unlockMap(map)
+  return result
+}
+
+// @inline
+function deleteIn(map: u32, key: u32, prefix: u32): i32 {
   const size = load<u32>(map, LPM_DATA_SIZE)
   let slot = map + LPM_ROOT
   let parentSlot = slot

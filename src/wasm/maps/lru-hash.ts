@@ -12,6 +12,7 @@ import { copy, zero } from "./bytes.ts"
 import { BPF_EXIST, EINVAL, ENOENT, ENOMEM } from "./errno.ts"
 import { refusal } from "./hash.ts"
 import {
+  bucketOf,
   find4,
   find8,
   find16,
@@ -24,6 +25,7 @@ import {
 } from "./hash-table.ts"
 import { cpuWord } from "./host.ts"
 import {
+  ELEMENT_HASH,
   ELEMENT_KEY,
   FEATURE_PERCPU,
   MAP_CPU_STRIDE,
@@ -34,6 +36,7 @@ import {
   MAP_VALUE_SIZE,
 } from "./layout.ts"
 import { lruGive, lruReference, lruTake } from "./lru-list.ts"
+import { lockBucket, lockMap, unlockBucket, unlockMap } from "./threads.ts"
 import {
   clearFields,
   cpuOffset,
@@ -91,6 +94,14 @@ export function lruPercpuLookupCpu(map: u32, key: u32, cpu: u32): u32 {
 /** Update of a plain value. */
 export function lruUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
   if (flags > BPF_EXIST) return -EINVAL
+  lockMap(map)
+  const result = updateIn(map, key, from, flags)
+  unlockMap(map)
+  return result
+}
+
+// @inline
+function updateIn(map: u32, key: u32, from: u32, flags: u32): i32 {
   const element = lruTake(map, load<u32>(cpuWord))
   if (element === 0) return -ENOMEM
   const hash = hashOf(map, key)
@@ -101,13 +112,16 @@ export function lruUpdate(map: u32, key: u32, from: u32, flags: u32): i32 {
     return error
   }
   const value = element + load<u32>(map, MAP_VALUE_OFFSET)
+  const bucket = bucketOf(map, hash)
   copy(element + ELEMENT_KEY, key, load<u32>(map, MAP_KEY_SIZE))
   clearFields(map, value)
   storeValue(map, value, from, load<u32>(map, MAP_VALUE_SIZE))
+  lockBucket(bucket)
   link(map, element, hash)
+  if (old !== 0) unlinkBehind(map, old, element)
+  unlockBucket(bucket)
   if (old !== 0) {
     lruReference(element)
-    unlinkBehind(map, old, element)
     releaseValue(map, old + load<u32>(map, MAP_VALUE_OFFSET), 1)
     lruGive(map, old)
   }
@@ -126,6 +140,14 @@ export function lruPercpuUpdateAll(map: u32, key: u32, from: u32, flags: u32): i
 
 function percpuUpdate(map: u32, key: u32, from: u32, flags: u32, all: bool): i32 {
   if (flags > BPF_EXIST) return -EINVAL
+  lockMap(map)
+  const result = percpuUpdateIn(map, key, from, flags, all)
+  unlockMap(map)
+  return result
+}
+
+// @inline
+function percpuUpdateIn(map: u32, key: u32, from: u32, flags: u32, all: bool): i32 {
   let spare: u32 = 0
   if (flags !== BPF_EXIST) {
     spare = lruTake(map, load<u32>(cpuWord))
@@ -142,7 +164,10 @@ function percpuUpdate(map: u32, key: u32, from: u32, flags: u32, all: bool): i32
       spare = 0
       copy(element + ELEMENT_KEY, key, load<u32>(map, MAP_KEY_SIZE))
       zero(element + valueOffset, load<u32>(map, MAP_CPU_STRIDE) * load<u32>(map, MAP_CPUS))
+      const bucket = bucketOf(map, hash)
+      lockBucket(bucket)
       link(map, element, hash)
+      unlockBucket(bucket)
     }
     if (all) storeAllCopies(map, element + valueOffset, from)
     else storeOwnCopy(map, element + valueOffset, from)
@@ -153,15 +178,26 @@ function percpuUpdate(map: u32, key: u32, from: u32, flags: u32, all: bool): i32
 
 /** Deletes the element under a key. */
 export function lruDelete(map: u32, key: u32): i32 {
-  const element = hashFind(map, key)
-  if (element === 0) return -ENOENT
-  lruRemove(map, element)
-  return 0
+  lockMap(map)
+  const element = findHashed(map, key, hashOf(map, key))
+  if (element !== 0) drop(map, element)
+  unlockMap(map)
+  return element === 0 ? -ENOENT : 0
 }
 
-/** Deletes an element that is in the table. */
+/** Deletes an element, if it is in the table. */
 export function lruRemove(map: u32, element: u32): void {
-  unlink(map, element)
+  lockMap(map)
+  drop(map, element)
+  unlockMap(map)
+}
+
+function drop(map: u32, element: u32): void {
+  const bucket = bucketOf(map, load<u32>(element, ELEMENT_HASH))
+  lockBucket(bucket)
+  const there = unlink(map, element)
+  unlockBucket(bucket)
+  if (!there) return
   const copies = load<u32>(map, MAP_FEATURES) & FEATURE_PERCPU ? load<u32>(map, MAP_CPUS) : 1
   releaseValue(map, element + load<u32>(map, MAP_VALUE_OFFSET), copies)
   lruGive(map, element)

@@ -23,8 +23,9 @@
  * lruTake() and its return to the caller.
  */
 
-import { unlink } from "./hash-table.ts"
+import { bucketOf, unlink } from "./hash-table.ts"
 import {
+  ELEMENT_HASH,
   FEATURE_COMMON_LRU,
   FEATURE_PERCPU,
   LRU_FREE_TARGET,
@@ -42,6 +43,7 @@ import {
   MAP_VALUE_OFFSET,
   POOL_FRESH,
 } from "./layout.ts"
+import { lockBucket, unlockBucket } from "./threads.ts"
 import { releaseValue } from "./values.ts"
 
 /** Nodes that one CPU's own lists free at a time. */
@@ -182,7 +184,11 @@ export function lruGive(map: u32, element: u32): void {
 /** Takes a node's element out of the table; false when it is not in it. */
 function evict(map: u32, node: u32): bool {
   const element = node + LRU_NODE_BYTES
-  if (!unlink(map, element)) return false
+  const bucket = bucketOf(map, load<u32>(element, ELEMENT_HASH))
+  lockBucket(bucket)
+  const there = unlink(map, element)
+  unlockBucket(bucket)
+  if (!there) return false
   const copies = load<u32>(map, MAP_FEATURES) & FEATURE_PERCPU ? load<u32>(map, MAP_CPUS) : 1
   releaseValue(map, element + load<u32>(map, MAP_VALUE_OFFSET), copies)
   return true

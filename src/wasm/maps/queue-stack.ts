@@ -16,6 +16,7 @@ import {
   QUEUE_HEAD,
   QUEUE_TAIL,
 } from "./layout.ts"
+import { lockMap, unlockMap } from "./threads.ts"
 import { storeValue } from "./values.ts"
 
 // @inline
@@ -31,6 +32,14 @@ function slotAddress(map: u32, slot: u32): u32 {
 /** Appends; BPF_EXIST makes room by dropping the oldest value. */
 export function queuePush(map: u32, from: u32, flags: u32): i32 {
   if (flags & BPF_NOEXIST || flags > BPF_EXIST) return -EINVAL
+  lockMap(map)
+  const result = pushIn(map, from, flags)
+  unlockMap(map)
+  return result
+}
+
+// @inline
+function pushIn(map: u32, from: u32, flags: u32): i32 {
   const head = load<u32>(map, QUEUE_HEAD)
   const tail = load<u32>(map, QUEUE_TAIL)
   const next = after(map, head)
@@ -74,17 +83,29 @@ function copyTo(map: u32, to: u32, slot: u32): i32 {
 }
 
 export function queuePop(map: u32, to: u32): i32 {
-  return copyTo(map, to, queueFront(map, 1))
+  lockMap(map)
+  const result = copyTo(map, to, queueFront(map, 1))
+  unlockMap(map)
+  return result
 }
 
 export function queuePeek(map: u32, to: u32): i32 {
-  return copyTo(map, to, queueFront(map, 0))
+  lockMap(map)
+  const result = copyTo(map, to, queueFront(map, 0))
+  unlockMap(map)
+  return result
 }
 
 export function stackPop(map: u32, to: u32): i32 {
-  return copyTo(map, to, stackTop(map, 1))
+  lockMap(map)
+  const result = copyTo(map, to, stackTop(map, 1))
+  unlockMap(map)
+  return result
 }
 
 export function stackPeek(map: u32, to: u32): i32 {
-  return copyTo(map, to, stackTop(map, 0))
+  lockMap(map)
+  const result = copyTo(map, to, stackTop(map, 0))
+  unlockMap(map)
+  return result
 }

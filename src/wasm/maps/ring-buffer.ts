@@ -30,6 +30,7 @@ import {
   RING_PRODUCER,
   RING_RECORD_MAX,
 } from "./layout.ts"
+import { loadShared, loadWide, lockMap, storeShared, storeWide, unlockMap } from "./threads.ts"
 
 const BUSY: u32 = 0x80000000
 const DISCARDED: u32 = 0x40000000
@@ -50,22 +51,30 @@ export function ringReserve(map: u32, size: u32, flags: u32): u32 {
   const mask = load<u32>(map, MAP_MASK)
   const bytes = recordBytes(size)
   if (bytes > mask + 1) return 0
+  lockMap(map)
+  const sample = reserveIn(ring, mask, size, bytes)
+  unlockMap(map)
+  return sample
+}
+
+// @inline
+function reserveIn(ring: u32, mask: u32, size: u32, bytes: u32): u32 {
   const producer = load<u64>(ring, RING_PRODUCER)
   const end = producer + bytes
   let pending = load<u64>(ring, RING_PENDING)
   while (pending < producer) {
-    const length = load<u32>(ring + (<u32>pending & mask), RING_DATA)
+    const length = loadShared(ring + RING_DATA + (<u32>pending & mask))
     if (length & BUSY) break
     pending += recordBytes(length & ~DISCARDED)
   }
   store<u64>(ring, pending, RING_PENDING)
   // One byte always stays free; neither unread nor uncommitted records may be overrun.
-  if (end - load<u64>(ring, RING_CONSUMER) > mask || end - pending > mask) return 0
+  if (end - loadWide(ring + RING_CONSUMER) > mask || end - pending > mask) return 0
   const offset = <u32>producer & mask
   const record = ring + RING_DATA + offset
   store<u32>(record, size | BUSY)
   store<u32>(record, (offset + RING_DATA) / PAGE_BYTES, 4)
-  store<u64>(ring, end, RING_PRODUCER)
+  storeWide(ring + RING_PRODUCER, end)
   return record + HEADER
 }
 
@@ -79,13 +88,13 @@ function ringOf(record: u32): u32 {
 // @inline
 function commit(sample: u32, flags: u32, discard: u32): u32 {
   const record = sample - HEADER
-  store<u32>(record, (load<u32>(record) & ~BUSY) | discard)
+  storeShared(record, (load<u32>(record) & ~BUSY) | discard)
   if (flags & (NO_WAKEUP | FORCE_WAKEUP)) return flags & FORCE_WAKEUP ? 1 : 0
   // A consumer that has read everything before this record waits for it.
   const ring = ringOf(record)
   const position = record - ring - RING_DATA
   const mask = load<u32>(load<u32>(ring, RING_DESCRIPTOR), MAP_MASK)
-  return (<u32>load<u64>(ring, RING_CONSUMER) & mask) === position ? 1 : 0
+  return (<u32>loadWide(ring + RING_CONSUMER) & mask) === position ? 1 : 0
 }
 
 /** Publishes what ringReserve() gave; 1 when the consumer must be woken. */

@@ -10,10 +10,10 @@ import {
   MAP_FIELDS,
   MAP_STRIDE,
   MAP_VALUE_SIZE,
-  POOL_FREE,
   POOL_FRESH,
   POOL_FRESH_END,
 } from "./layout.ts"
+import { lockPool, popFree, pushFree, stealFree, unlockPool } from "./threads.ts"
 
 /** Offset of this CPU's copy from the first one. */
 // @inline
@@ -77,29 +77,26 @@ function releaseCopies(map: u32, value: u32, copies: u32): void {
     release(map, value + copy * load<u32>(map, MAP_CPU_STRIDE))
 }
 
-// ---- elements of one size: free ones are linked through their first word --------------------------
+// ---- elements of one size, free ones linked through their first word ------------------------------
 
 /** An element with what its last user left in it (zeros at first), or 0: none left. */
 // @inline
 export function takeElement(map: u32): u32 {
-  const element = load<u32>(map, POOL_FREE)
-  if (element === 0) return takeFresh(map)
-  store<u32>(map, load<u32>(element), POOL_FREE)
-  return element
+  const element = popFree(map)
+  return element !== 0 ? element : takeFresh(map)
 }
 
 function takeFresh(map: u32): u32 {
+  lockPool(map)
   let element = load<u32>(map, POOL_FRESH)
-  if (element === load<u32>(map, POOL_FRESH_END)) {
-    if (refill(map) === 0) return 0
-    element = load<u32>(map, POOL_FRESH)
-  }
-  store<u32>(map, element + load<u32>(map, MAP_STRIDE), POOL_FRESH)
-  return element
+  if (element === load<u32>(map, POOL_FRESH_END))
+    element = refill(map) !== 0 ? load<u32>(map, POOL_FRESH) : 0
+  if (element !== 0) store<u32>(map, element + load<u32>(map, MAP_STRIDE), POOL_FRESH)
+  unlockPool(map)
+  return element !== 0 ? element : stealFree(map)
 }
 
 // @inline
 export function giveElement(map: u32, element: u32): void {
-  store<u32>(element, load<u32>(map, POOL_FREE))
-  store<u32>(map, element, POOL_FREE)
+  pushFree(map, element)
 }
