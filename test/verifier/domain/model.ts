@@ -53,10 +53,16 @@ export const JUMP: Readonly<Record<string, number>> = {
   sle: 0xd0,
 }
 
-const min = (...list: bigint[]): bigint => list.sort(ascending)[0]
-const max = (...list: bigint[]): bigint => list.sort(ascending)[list.length - 1]
-function ascending(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function min(...list: bigint[]): bigint {
+  let least = list[0]
+  for (const number of list) if (number < least) least = number
+  return least
+}
+
+function max(...list: bigint[]): bigint {
+  let most = list[0]
+  for (const number of list) if (number > most) most = number
+  return most
 }
 
 /** The domain of numbers of one width. */
@@ -289,6 +295,9 @@ export class Model {
       }
       return best
     }
+    // Two of them at least.
+    const both = this.has({ value, mask }, umin) && this.has({ value, mask }, umax)
+    if (both && umin < umax) return undefined
     const next = after(umin)
     if (this.has({ value, mask }, umin)) return next > umax ? umin : undefined
     if (next === largest) return largest
