@@ -181,7 +181,10 @@ export function checkDynptrArgument(v: Verifier, regno: number, argument: Dynptr
   if (spi < 0) refuse(`Expected an initialized dynptr as arg #${regno - 1}`)
   if (argument.type !== 0 && aOf(domain, dynptrObject(v, reg)) !== argument.type)
     refuse(`Expected a dynptr of type ${dynptrTypeName(argument.type)} as arg #${regno - 1}`)
-  if (type === PTR_TO_STACK) v.noteStackRead(framenoOf(domain, reg), spi - 1, spi)
+  if (type !== PTR_TO_STACK) return
+  v.noteStackRead(framenoOf(domain, reg), spi - 1, spi)
+  v.scratchSlot(spi)
+  v.scratchSlot(spi - 1)
 }
 
 /** Address of the register that says what an initialised dynptr is: id, reference, type (`a`). */

@@ -63,6 +63,7 @@ function restore(v: Verifier, regno: number, family: number): void {
       register: regno,
     })
   v.noteStackRead(frame, spi, spi)
+  v.scratchSlot(spi)
   const slot = v.slot(frame, spi)
   const name = (which: number): string => (which === NATIVE_FLAGS ? "native" : "lock")
   if (aOf(domain, slot) !== family)

@@ -127,7 +127,7 @@ function isInitialised(
   const { domain } = v
   for (let n = 0; n < argument.slots; n++) {
     const slot = v.slot(frame, spi - n)
-    if (typeOf(domain, slot) & PTR_UNTRUSTED && slotHas(v, frame, spi - n, STACK_ITER))
+    if (typeOf(domain, slot) & PTR_UNTRUSTED)
       v.reject(ERRNO.EPROTO, `expected an RCU CS when using ${argument.kfunc}`, {
         rule: "iterator-rcu",
         subject: argument.kfunc,
@@ -170,6 +170,7 @@ export function checkIteratorArgument(
       register: regno,
     })
   v.noteStackRead(frame, spi - slots + 1, spi)
+  for (let n = 0; n < slots; n++) v.scratchSlot(spi - n)
   const refObjId = refObjIdOf(domain, v.slot(frame, spi))
   if (argument.destroys) destroyIterator(v, { frame, spi }, slots)
   return { frame, spi, refObjId }

@@ -330,7 +330,7 @@ function checkSizedMemory(argument: Argument): void {
   const { v, rule, meta, index, regno, reg } = argument
   const { domain } = v
   const [memory, size] = rule.proto.params.slice(index)
-  const optional = memory.name.endsWith("__opt")
+  const optional = /__(opt|nullable)$/.test(memory.name)
   if (!(optional && domain.isNull(reg)))
     try {
       checkKfuncMemorySizePair(v, regno, regno + 1)
@@ -446,7 +446,7 @@ function checkPointer(argument: Argument): KfuncArgumentKind {
   const { v, rule, meta, index, regno, reg } = argument
   const { domain } = v
   const maybeNull = domain.isNull(reg) !== 0 || (typeOf(domain, reg) & PTR_MAYBE_NULL) !== 0
-  if (maybeNull && !rule.proto.params[index].name.endsWith("__nullable"))
+  if (maybeNull && !/__(nullable|opt)$/.test(rule.proto.params[index].name))
     refuse(argument, `Possibly NULL pointer passed to trusted arg${index}`, ERRNO.EACCES)
   const reference = refObjIdOf(domain, reg)
   if (reference !== 0) {

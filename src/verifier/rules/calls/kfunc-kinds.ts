@@ -111,7 +111,7 @@ function declaredKind(
   const param = proto.params[index]
   if (name === "bpf_cast_to_kern_ctx" || isContextPointer(v, btf, target)) return "ctx"
   const isNull = v.domain.isNull(v.reg(index + 1)) !== 0
-  if (param.name.endsWith("__nullable") && isNull) return "null"
+  if (param.name.endsWith("__nullable") && isNull && !isSized(v, rule, index)) return "null"
   const suffixed = bySuffix(param.name)
   if (suffixed !== null) return suffixed
   const struct = btf.resolve(target).name

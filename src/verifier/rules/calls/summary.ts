@@ -42,7 +42,9 @@ function ofHelper(v: Verifier, id: number): CallSummary | null {
 
 /** Of the helper or kfunc that instruction `insn` calls; null for none that the program may call. */
 export function summarizeCall(v: Verifier, insn: number): CallSummary | null {
-  if (v.code.src[insn] !== BPF_PSEUDO_KFUNC_CALL) return ofHelper(v, v.code.imm[insn])
+  const kind = v.code.src[insn]
+  if (kind === 0) return ofHelper(v, v.code.imm[insn])
+  if (kind !== BPF_PSEUDO_KFUNC_CALL) return null
   const rule = kfuncAt(v, insn)
   if (rule === null || !rule.allowed) return null
   return {
