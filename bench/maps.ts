@@ -3,8 +3,8 @@
  * that calls the engines as a compiled program does), through the map objects from JavaScript, and
  * the same loop in a program on Linux, by its own clock.
  *
- * Linux's maps lock their buckets, and an entry may be freed only after a grace period; the
- * engines measured here have the memory to themselves.
+ * Linux's maps lock their buckets, and an entry may be freed only after a grace period. So the
+ * engines are measured twice: as they are when the memory is theirs alone, and with locks.
  */
 
 import { mapEngines } from "../src/kernel/maps/engines.ts"
@@ -16,13 +16,15 @@ import { type Bench, type BenchOptions, geometricMean, type Row, time } from "./
 import { timeOnLinux } from "./support/linux-map.ts"
 import { linuxRefuses } from "./support/linux-run.ts"
 import {
+  compileLoop,
   type HelperCall,
+  instantiateLoop,
   type KeyShape,
   keyOf,
   type MapOperation,
   PASS,
-  wasmLoop,
 } from "./support/map-operations.ts"
+import { timeTwoThreads } from "./support/two-threads.ts"
 
 const LOOKUP: HelperCall = { helper: 1, arguments: ["map", "key"] }
 const UPDATE: HelperCall = { helper: 2, arguments: ["map", "key", "value", 0] }
@@ -156,46 +158,69 @@ const subjects: readonly Subject[] = [
   ),
 ]
 
-function measure(subject: Subject, options: BenchOptions, onLinux: boolean): Row[] {
-  return subject.operations.map((operation) => {
+async function measure(subject: Subject, options: BenchOptions, onLinux: boolean): Promise<Row[]> {
+  const rows: Row[] = []
+  const ring = subject.request.map_type === 27
+  for (const operation of subject.operations) {
     const { wasmNs, jsNs } = measureOurs(subject, operation, options)
-    const ring = subject.request.map_type === 27
+    const { sharedNs, twoNs } = await measureShared(subject, operation, options)
     const linuxNs = onLinux
       ? timeOnLinux({ ...subject, passesMax: ring ? 3 : undefined }, operation)
       : undefined
-    return {
+    rows.push({
       map: subject.name,
       operation: operation.name,
       wasm: wasmNs,
+      shared: sharedNs,
+      "2 threads": twoNs,
       js: jsNs,
       linux: linuxNs,
       "wasm / linux": linuxNs === undefined ? undefined : wasmNs / linuxNs,
-    }
-  })
+      "shared / linux": linuxNs === undefined ? undefined : sharedNs / linuxNs,
+    })
+  }
+  return rows
 }
 
-/** A map of its own for each operation, filled alike. */
-function measureOurs(
-  { request, shape: keys, filled }: Subject,
-  { calls, first, goesOn }: MapOperation,
-  options: BenchOptions,
-): { wasmNs: number; jsNs: number } {
-  const memory = createKernelMemory()
+/** A map of its own for each operation, filled alike, in a memory of its own. */
+function prepare({ request, shape: keys, filled }: Subject, shared: boolean) {
+  const memory = createKernelMemory({ shared })
   const host = { memory, cpus: 2, currentCpu: () => 0, random32: createRandom(1) }
   const map = createMap(host, request, { index: 1 })
   if (typeof map === "number") throw new Error(`our map was refused: ${map}`)
-  const places = { key: memory.allocate(64), value: memory.allocate(64) }
-  memory.write(places.key, keys.bytes)
+  const place = () => {
+    const places = { key: memory.allocate(64), value: memory.allocate(64) }
+    memory.write(places.key, keys.bytes)
+    return places
+  }
   const value = new Uint8Array(map.syscallValueSize)
   for (const key of filled) map.updateElem(key, value, 0n)
-  const run = wasmLoop(mapEngines(memory), memory.memory, map, keys, places, calls)
-  const view = request.map_type === 27 ? (map as RingBufferMap).view() : undefined
+  return { memory, map, place }
+}
+
+/** Makes passes, with key numbers that go on if need be and a consumer that keeps up. */
+function passes(map: BpfMap, { first, goesOn }: MapOperation) {
+  const view = map.type === 27 ? (map as RingBufferMap).view() : undefined
   let number = first
-  const pass = (action: (start: number) => void) => (): void => {
+  return (action: (start: number) => void) => (): void => {
     action(number)
     if (goesOn) number = (number + PASS) | 0
     view?.setConsumerPosition(view.producerPosition())
   }
+}
+
+function measureOurs(
+  subject: Subject,
+  operation: MapOperation,
+  options: BenchOptions,
+): { wasmNs: number; jsNs: number } {
+  const { memory, map, place } = prepare(subject, false)
+  const places = place()
+  const { shape: keys } = subject
+  const { calls } = operation
+  const loop = compileLoop(map, keys, places, calls, false)
+  const run = instantiateLoop(loop, mapEngines(memory), memory.memory)
+  const pass = passes(map, operation)
   const wasmNs = time(pass(run), options).bestNs / PASS
   const action = fromJs(map, places)
   const jsNs = time(
@@ -209,6 +234,28 @@ function measureOurs(
   ).bestNs
   map.destroy()
   return { wasmNs, jsNs: jsNs / PASS }
+}
+
+/** The engines with locks: one thread, and two on the same map and keys. */
+async function measureShared(
+  subject: Subject,
+  operation: MapOperation,
+  options: BenchOptions,
+): Promise<{ sharedNs: number; twoNs: number | undefined }> {
+  const { memory, map, place } = prepare(subject, true)
+  const loops = [place(), place()].map((places) =>
+    compileLoop(map, subject.shape, places, operation.calls, true),
+  )
+  const run = instantiateLoop(loops[0], mapEngines(memory), memory.memory)
+  const pass = passes(map, operation)
+  const { bestNs } = time(pass(run), options)
+  const alone = operation.goesOn || map.type === 27
+  const barrier = memory.allocate(16)
+  const count = Math.max(10, Math.ceil((5e7 * options.effort) / bestNs))
+  const twoNs = alone
+    ? undefined
+    : await timeTwoThreads(loops, memory.memory, { first: operation.first, passes: count, barrier })
+  return { sharedNs: bestNs / PASS, twoNs: twoNs === undefined ? undefined : twoNs / PASS }
 }
 
 /** A helper by its number, by way of the map object. */
@@ -233,17 +280,21 @@ export const bench: Bench = {
   question: "How many nanoseconds does a map operation take in a program, beside Linux's maps?",
   async run(options) {
     const refusal = linuxRefuses()
-    const rows = subjects.flatMap((subject) => measure(subject, options, refusal === 0))
-    const ratios = rows.flatMap((row) => {
-      const ratio = row["wasm / linux"]
-      return typeof ratio === "number" ? [ratio] : []
-    })
+    const rows: Row[] = []
+    for (const subject of subjects) rows.push(...(await measure(subject, options, refusal === 0)))
     const notes = [
       `passes of ${PASS} operations, the loop (1-2 ns) included on all sides; best of 21 samples, Linux of 7`,
-      "Linux's maps lock and are safe under concurrency; ours have the memory to themselves",
+      "wasm: engines that have the memory to themselves; shared: those with locks, as Linux's",
+      "2 threads: nanoseconds of an operation in each of two threads, on the same keys",
     ]
-    if (ratios.length > 0)
-      notes.push(`geometric mean of wasm / linux: ${geometricMean(ratios).toFixed(2)}`)
+    for (const column of ["wasm / linux", "shared / linux"]) {
+      const ratios = rows.flatMap((row) => {
+        const ratio = row[column]
+        return typeof ratio === "number" ? [ratio] : []
+      })
+      if (ratios.length > 0)
+        notes.push(`geometric mean of ${column}: ${geometricMean(ratios).toFixed(2)}`)
+    }
     if (refusal !== 0) notes.push(`no Linux column: errno ${refusal}`)
     return { rows, notes }
   },

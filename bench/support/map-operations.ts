@@ -6,7 +6,7 @@
  * beside the call: write `number × factor` into one word of the key, count results.
  */
 
-import { engineCall, type MapEngines } from "../../src/kernel/maps/engines.ts"
+import { type EngineExports, engineCall, type MapEngines } from "../../src/kernel/maps/engines.ts"
 import type { BpfMap } from "../../src/kernel/maps/map.ts"
 
 /** Operations of one pass of a loop. */
@@ -81,22 +81,33 @@ export interface LoopPlaces {
   readonly value: number
 }
 
-/** A function of the first key's number that makes one pass; returns how many results were not 0. */
-export function wasmLoop(
-  engines: MapEngines,
-  memory: WebAssembly.Memory,
+/** A loop before it is instantiated: also for another thread. */
+export interface Loop {
+  readonly module: WebAssembly.Module
+  /** Names of the engines' exports that it imports as `f0`, `f1`… */
+  readonly targets: readonly (keyof EngineExports)[]
+}
+
+/**
+ * The loop's module exports `run(first)`, which makes one pass and returns how many results were
+ * not 0.
+ */
+export function compileLoop(
   map: BpfMap,
   shape: KeyShape,
   places: LoopPlaces,
   calls: readonly HelperCall[],
-): (first: number) => number {
+  shared: boolean,
+): Loop {
   const targets = calls.map((call) => {
     const target = engineCall(call.helper, map) ?? engineCall(call.helper, undefined)
     if (target === undefined) throw new Error(`no engine answers helper ${call.helper}`)
     return target
   })
   const types: number[][] = [[0x60, 1, I32, 1, I32]]
-  const imports: number[][] = [[...text("e"), ...text("memory"), 2, 0, 1]]
+  const imports: number[][] = [
+    [...text("e"), ...text("memory"), 2, ...(shared ? [3, 1, ...uleb(32_768)] : [0, 1])],
+  ]
   for (const [index, { parameters, result }] of targets.entries()) {
     const results = result === "none" ? [0] : [1, I32]
     types.push([0x60, parameters.length, ...parameters.map(() => I32), ...results])
@@ -134,11 +145,19 @@ export function wasmLoop(
     ...section(7, [1, ...text("run"), 0, calls.length]),
     ...section(10, [1, ...uleb(body.length), ...body]),
   ])
+  return { module: new WebAssembly.Module(bytes), targets: targets.map(({ name }) => name) }
+}
+
+/** The pass of a loop over the engines of this thread. */
+export function instantiateLoop(
+  { module, targets }: Loop,
+  engines: MapEngines,
+  memory: WebAssembly.Memory,
+): (first: number) => number {
   const e: Record<string, WebAssembly.ImportValue> = { memory }
-  for (const [index, { name }] of targets.entries())
+  for (const [index, name] of targets.entries())
     e[`f${index}`] = engines.exports[name] as unknown as WebAssembly.ImportValue
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e })
-  return instance.exports.run as (first: number) => number
+  return new WebAssembly.Instance(module, { e }).exports.run as (first: number) => number
 }
 
 // ---- eBPF ---------------------------------------------------------------------------------------------
