@@ -94,6 +94,11 @@ export interface DomainFunctions {
   coerceSext(r: number, size: number): void
   /** Sign-extends the lower `size` bytes (1, 2) to 32 bits; call {@link zext32} and {@link boundsSync} after. */
   coerceSubregSext(r: number, size: number): void
+  /**
+   * BPF_END: keeps the lower `bits` (16, 32, 64), reversed when `swap` is 1 (bswap, and be on a
+   * little-endian machine); its link to others ends, unless nothing changed; synced.
+   */
+  byteOrder(r: number, bits: number, swap: number): void
   /** An unknown scalar of `size` bytes, as read from memory; synced. */
   unknownByLoad(r: number, size: number): void
   /** Bits a scalar may need: 64 when umax is beyond 2^32, … (fls64 of umax). */

@@ -1,11 +1,12 @@
 /**
- * Narrowing and sign extension: what a load, a cast or movsx leaves of a scalar.
+ * Narrowing, sign extension, byte order: what a load, a cast, movsx or a swap leaves of a scalar.
  *
  * Source: linux v6.18 kernel/bpf/verifier.c coerce_reg_to_size, coerce_reg_to_size_sx,
- * coerce_subreg_to_size_sx.
+ * coerce_subreg_to_size_sx, scalar_byte_swap.
  */
 
 import {
+  REG_ID,
   REG_MASK,
   REG_S32_MAX,
   REG_S32_MIN,
@@ -24,6 +25,7 @@ import {
   setSigned,
   setSigned32,
   setTnumOf,
+  setUnbounded,
   setUnbounded32,
   setUnsigned,
   setUnsigned32,
@@ -113,4 +115,19 @@ export function coerceSubregSext(r: usize, size: i32): void {
 export function unknownByLoad(r: usize, size: i32): void {
   markUnknown(r)
   coerceToSize(r, size)
+}
+
+/** The lower `bits` / 8 bytes in reverse; for the tnum's value and mask alike. */
+function reversed(x: u64, bits: i32): u64 {
+  return bswap<u64>(x) >> <u64>(64 - bits)
+}
+
+export function byteOrder(r: usize, bits: i32, swap: i32): void {
+  if (swap !== 0) {
+    setTnumOf(r, reversed(load<u64>(r, REG_VALUE), bits), reversed(load<u64>(r, REG_MASK), bits))
+    setUnbounded(r)
+  }
+  if (swap !== 0 || bits < 64) store<u32>(r, 0, REG_ID)
+  if (bits < 64) coerceToSize(r, bits >> 3)
+  boundsSync(r)
 }

@@ -11,7 +11,7 @@ export {
   stacksafe,
   widenImprecise,
 } from "./compare.ts"
-export { coerceSext, coerceSubregSext, coerceToSize, unknownByLoad } from "./extend.ts"
+export { byteOrder, coerceSext, coerceSubregSext, coerceToSize, unknownByLoad } from "./extend.ts"
 export {
   blockBytes,
   blockFrame,

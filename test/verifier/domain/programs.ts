@@ -78,6 +78,15 @@ export function randomProgram(random: () => number, shape: Shape): Instruction[]
     const byRegister = random() % 2 === 0
     const dst = register()
     const roll = random() % 40
+    // Byte order: to little, to big, swapped.
+    if (roll === 39)
+      return {
+        opcode: pick([0xd4, 0xdc, 0xd7]),
+        dst,
+        src: 0,
+        off: 0,
+        imm: pick([16, 32, 64]),
+      }
     const op = roll === 0 ? 0x30 : roll === 1 ? 0x90 : roll < 4 ? 0x80 : pick(ALU_OPS)
     const kind = is64 ? 0x07 : 0x04
     if (op === 0x80) return { opcode: kind | op, dst, src: 0, off: 0, imm: 0 }

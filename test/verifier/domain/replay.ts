@@ -184,6 +184,11 @@ export class Replay {
       this.#forgetInsane(r, "alu")
       return
     }
+    if (op === 0xd0) {
+      d.byteOrder(r, imm, opcode === 0xd4 ? 0 : 1)
+      this.#forgetInsane(r, "alu")
+      return
+    }
     if (op === 0x80) {
       d.alu(r, r, op, is64, 0)
       this.#forgetInsane(r, "alu")
@@ -330,7 +335,7 @@ function liveBefore(program: readonly Instruction[]): number[] {
     else if (kind === 1) next = (next & ~(1 << dst)) | (1 << src)
     else if (kind === 5 || kind === 6) next |= live[index + off + 1] | (1 << dst) | bySource
     else if (op === 0xb0) next = (next & ~(1 << dst)) | bySource
-    else next |= (1 << dst) | (op === 0x80 ? 0 : bySource)
+    else next |= (1 << dst) | (op === 0x80 || op === 0xd0 ? 0 : bySource)
     live[index] = next
   }
   return live

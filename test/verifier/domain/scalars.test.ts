@@ -96,6 +96,26 @@ describe("extensions", () => {
   })
 })
 
+describe("byte order", () => {
+  test.each([16, 32, 64])("of the lower %s bits: kept or reversed", (bits) => {
+    holdsAlways((random) => {
+      const value = randomNumber(random, 64)
+      const scalar = model.sync(scalarAround(model, random, value))
+      const low = BigInt.asUintN(bits, value)
+      const digits = low.toString(16).padStart(bits / 4, "0")
+      const reversed = BigInt(`0x${digits.match(/../g)?.reverse().join("")}`)
+      for (const [swap, wanted] of [
+        [0, low],
+        [1, reversed],
+      ] as const) {
+        setScalar(domain, a, scalar)
+        domain.byteOrder(a, bits, swap)
+        expect(model.contains(getScalar(domain, a), wanted)).toBe(true)
+      }
+    })
+  })
+})
+
 describe.each(Object.entries(JUMP))("a jump if %s", (_name, op) => {
   test.each([0, 1])("(32-bit: %s) is decided rightly and refines each side soundly", (is32) => {
     const compared = is32 ? model.half : model
