@@ -56,7 +56,7 @@ function lastMessage(log: string): string {
     (line) =>
       !line.startsWith("verification time") &&
       !line.startsWith("stack depth") &&
-      !/^\(\d+\) (frame|live stack)/.test(line),
+      !/^(\([\d,]+\) (frame|live stack)|SCC (enter|exit))/.test(line),
   )
   return said.at(-1) ?? ""
 }
@@ -65,7 +65,7 @@ function lastMessage(log: string): string {
 export function comparable(log: string): string {
   return log
     .replace(/\(18\) (r\d+) = 0x[0-9a-f]+ */g, "(18) $1 = ADDRESS")
-    .replace(/^\(\d+\) (frame|live stack).*\n/gm, "")
+    .replace(/^(\([\d,]+\) (frame|live stack)|SCC (enter|exit)).*\n/gm, "")
     .replace(/verification time \d+/g, "verification time N")
 }
 
