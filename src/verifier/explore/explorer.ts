@@ -561,7 +561,8 @@ export class Explorer implements Verifier {
     if (known !== undefined) return known
     const inner = this.maps[index].inner
     if (inner === null) return index
-    this.maps.push(inner)
+    // Linux keeps no name for the template.
+    this.maps.push({ ...inner, name: "" })
     this.innerMaps.set(index, this.maps.length - 1)
     return this.maps.length - 1
   }
