@@ -73,7 +73,7 @@ describe("scalars of 8 bits with a half of 4", () => {
 
   test("no value is lost when the views learn from each other", () => {
     const random = generator(seed)
-    for (let run = 0; run < 1500 * scale; run++) {
+    for (let run = 0; run < 500 * scale; run++) {
       const scalar = scalarAround(model, random, BigInt(random() & 255))
       const before = values(model, scalar)
       const after = values(model, model.sync(model.copy(scalar)))
@@ -84,7 +84,7 @@ describe("scalars of 8 bits with a half of 4", () => {
 
   test.each(Object.entries(ALU))("%s contains every result", (name, op) => {
     const random = generator(seed + op)
-    for (let run = 0; run < 120 * scale; run++) {
+    for (let run = 0; run < 30 * scale; run++) {
       const shift = op === ALU.lsh || op === ALU.rsh || op === ALU.arsh
       const a = model.sync(scalarAround(model, random, BigInt(random() & 255)))
       const b =

@@ -11,7 +11,7 @@ import { generator } from "./programs.ts"
 import { getScalar, randomNumber, scalarAround, scratch, setScalar } from "./support.ts"
 
 const seed = Number(process.env.SKEP_SEED ?? Date.now() % 1_000_000)
-const numRuns = 200 * Number(process.env.SKEP_FUZZ ?? 1)
+const numRuns = 80 * Number(process.env.SKEP_FUZZ ?? 1)
 const model = new Model(64)
 const domain = createDomain()
 const [a, b, c, e] = [0, 1, 2, 3].map(scratch)
