@@ -44,6 +44,8 @@ export interface ValidateOptions {
   readonly littleEndian?: boolean
   /** Take callx (0x8d), which Linux does not; false by default. */
   readonly callx?: boolean
+  /** Also look at the fields of each instruction ({@link instructionProblem}); true by default. */
+  readonly fields?: boolean
 }
 
 /** null when `program` (8 bytes a slot) is well-formed, else the first problem. */
@@ -70,7 +72,7 @@ export function validateProgram(
     checkSubprograms(instructions) ??
     checkWords(instructions, options) ??
     checkLandings(instructions) ??
-    checkFields(instructions, options)
+    (options.fields === false ? null : checkFields(instructions, options))
   )
 }
 
@@ -176,15 +178,26 @@ function checkFields(
   options: ValidateOptions,
 ): ProgramProblem | null {
   for (let slot = 0; slot < instructions.length; slot++) {
-    const given = instructions[slot]
-    // Linux does not look at the offset of an exit.
-    const instruction = isExit(given) ? { ...given, off: 0 } : given
-    const callx = options.callx === true && isIndirectCall(instruction)
-    if (instructionForm(instruction) === undefined || (isIndirectCall(instruction) && !callx))
-      return { slot, message: fieldProblem(instruction) }
-    if (isLdImm64(instruction)) slot++
+    const message = instructionProblem(instructions[slot], options)
+    if (message !== null) return { slot, message }
+    if (isLdImm64(instructions[slot])) slot++
   }
   return null
+}
+
+/**
+ * What is wrong with the fields of one instruction, in Linux's words, or null: registers that do
+ * not exist, R10 written, reserved fields used. Linux looks at instructions that it reaches.
+ */
+export function instructionProblem(
+  given: Instruction,
+  options: ValidateOptions = {},
+): string | null {
+  // Linux does not look at the offset of an exit.
+  const instruction = isExit(given) ? { ...given, off: 0 } : given
+  const callx = options.callx === true && isIndirectCall(instruction)
+  const known = instructionForm(instruction) !== undefined
+  return known && (!isIndirectCall(instruction) || callx) ? null : fieldProblem(instruction)
 }
 
 /** What Linux says about an instruction whose opcode is known but that no row of the table fits. */

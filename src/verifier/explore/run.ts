@@ -21,6 +21,7 @@ import {
   BPF_PSEUDO_KFUNC_CALL,
   BPF_ST,
   BPF_STX,
+  instructionProblem,
 } from "../../isa/index.ts"
 import { BPF_COMPLEXITY_LIMIT_INSNS, ERRNO } from "../../spec/index.ts"
 import { instructionText } from "../log/instruction.ts"
@@ -103,7 +104,7 @@ function explore(x: Explorer): void {
       if (x.code.marks[insn] & JUMP_POINT) x.pushHistory(0, null)
       if (x.logging) printInstruction(x, previous, printState)
       printState = false
-      x.code.marks[insn] |= SEEN
+      if ((x.code.marks[insn] & SEEN) === 0) firstVisit(x, insn)
       previous = insn
       const frames = x.state.frames
       outcome = stepInstruction(x)
@@ -117,6 +118,13 @@ function explore(x: Explorer): void {
     previous = x.previousInsn
     printState = true
   }
+}
+
+/** Fields are looked at when an instruction is first reached: dead code may be anything. */
+function firstVisit(x: Explorer, insn: number): void {
+  x.code.marks[insn] |= SEEN
+  const problem = instructionProblem(x.code.instruction(insn))
+  if (problem !== null) x.reject(ERRNO.EINVAL, problem, { rule: "encoding" })
 }
 
 /** Takes the last branch that was put off; false when there is none. */

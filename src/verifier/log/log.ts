@@ -1,9 +1,16 @@
-/** The log's text: pieces appended, and cut back to a position. */
+/**
+ * The log's text: pieces appended, and cut back to a position. When it grows beyond its limit the
+ * beginning is dropped, as Linux's rotating log does.
+ */
+
+/** Pieces that are joined at a time. */
+const PIECES_MAX = 4096
 
 export class Log {
   readonly level: number
   private readonly limit: number
   private pieces: string[] = []
+  /** Characters in all, those that were dropped too. */
   private length = 0
 
   constructor(level: number, limit: number) {
@@ -19,20 +26,21 @@ export class Log {
   write(text: string): void {
     this.pieces.push(text)
     this.length += text.length
-    if (this.pieces.length > 4096) this.flatten()
+    if (this.pieces.length > PIECES_MAX) this.flatten()
   }
 
-  /** Forgets what was written after `position`. */
+  /** Forgets what was written after `position`; nothing when that was dropped already. */
   reset(position: number): void {
-    if (position >= this.length) return
     while (this.length > position) {
-      const last = this.pieces.pop()!
+      const last = this.pieces.pop()
+      if (last === undefined) {
+        this.length = position
+        return
+      }
       this.length -= last.length
       if (this.length < position) {
-        const kept = last.slice(0, position - this.length)
-        this.pieces.push(kept)
-        this.length += kept.length
-        return
+        this.pieces.push(last.slice(0, position - this.length))
+        this.length = position
       }
     }
   }
@@ -42,10 +50,9 @@ export class Log {
     return this.pieces.join("")
   }
 
-  /** Keeps the end when there is more than the limit, as Linux's rotating log does. */
   private flatten(): void {
     const whole = this.pieces.join("")
-    this.pieces = [whole]
-    if (this.limit < whole.length) this.pieces = [whole.slice(whole.length - this.limit)]
+    const excess = whole.length - this.limit
+    this.pieces = [excess > 0 ? whole.slice(excess) : whole]
   }
 }

@@ -14,9 +14,11 @@ import {
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
 } from "../../isa/index.ts"
-import { ERRNO, MAX_USED_MAPS, BPF_MAP_TYPE as MT } from "../../spec/index.ts"
+import { BPF_MAP_TYPE as MT, BPF_PROG_TYPE as PT, ERRNO, MAX_USED_MAPS } from "../../spec/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
 import type { VerifierMap } from "../input.ts"
+import { kernelSymbolAt } from "../rules/memory/kernel-symbol.ts"
+import { recordOfMap } from "../types/record.ts"
 
 /** Maps that programs which may sleep can use. */
 const SLEEPABLE_MAPS: readonly number[] = [
@@ -47,7 +49,8 @@ export function resolveMaps(x: Explorer): void {
     const source = code.src[insn]
     x.insn = insn
     if (isMapSource(source)) code.mapIndex[insn] = resolve(x, insn, source)
-    else if (source !== 0 && source !== BPF_PSEUDO_FUNC && source !== BPF_PSEUDO_BTF_ID)
+    else if (source === BPF_PSEUDO_BTF_ID) kernelSymbolAt(x, insn)
+    else if (source !== 0 && source !== BPF_PSEUDO_FUNC)
       x.reject(ERRNO.EINVAL, "unrecognized bpf_ld_imm64 insn", { rule: "encoding" })
     insn++
   }
@@ -81,9 +84,42 @@ function resolve(x: Explorer, insn: number, source: number): number {
       `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`,
       { rule: "limits" },
     )
-  checkSleepable(x, map)
   x.maps.push(map)
-  return x.maps.length - 1
+  const index = x.maps.length - 1
+  checkFields(x, index)
+  checkSleepable(x, map)
+  return index
+}
+
+/** Programs that may interrupt anything: they can take no lock and start no timer. */
+const TRACING_TYPES: readonly number[] = [
+  PT.BPF_PROG_TYPE_KPROBE,
+  PT.BPF_PROG_TYPE_TRACEPOINT,
+  PT.BPF_PROG_TYPE_PERF_EVENT,
+  PT.BPF_PROG_TYPE_RAW_TRACEPOINT,
+  PT.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE,
+]
+
+function checkFields(x: Explorer, index: number): void {
+  const record = recordOfMap(x, index)
+  if (record === null) return
+  const tracing = TRACING_TYPES.includes(x.input.type)
+  const refuse = (what: string): never =>
+    x.reject(ERRNO.EINVAL, `tracing progs cannot use ${what} yet`, {
+      rule: "map-field",
+      subject: what,
+    })
+  if (tracing && (record.has("list_head") || record.has("rb_root")))
+    refuse("bpf_{list_head,rb_root}")
+  if (record.has("spin_lock") || record.has("res_spin_lock")) {
+    if (x.input.type === PT.BPF_PROG_TYPE_SOCKET_FILTER)
+      x.reject(ERRNO.EINVAL, "socket filter progs cannot use bpf_spin_lock yet", {
+        rule: "map-field",
+      })
+    if (tracing) refuse("bpf_spin_lock")
+  }
+  if (tracing && record.has("timer")) refuse("bpf_timer")
+  if (tracing && record.has("workqueue")) refuse("bpf_wq")
 }
 
 /** BPF_MAX_VAR_OFF: offsets into values that instructions may have. */
