@@ -22,7 +22,12 @@ export const END = {
   invalid: 4,
   /** Made by the structuring pass: goes where the function's label says. */
   dispatch: 5,
+  /** Made when a function is cut: goes on in another chunk, at `nextLabel`. */
+  leave: 6,
 } as const
+
+/** A longer block is cut, so that a large function can be (chunks.ts). */
+const BLOCK_SLOTS_MAX = 8192
 
 /** Blocks of one function. All arrays are indexed by block. */
 export interface FunctionGraph {
@@ -160,7 +165,7 @@ function scanBlock(
       return
     }
     slot += operation === 0x18 ? 2 : 1
-    if (leaders[slot] === 1) break
+    if (leaders[slot] === 1 || slot - raw.start[block] >= BLOCK_SLOTS_MAX) break
   }
   raw.end[block] = slot
   raw.next[block] = blockOf(slot)

@@ -20,6 +20,7 @@ import { BPF_PSEUDO_KFUNC_CALL } from "../isa/index.ts"
 import { BATCH_PARAMETERS, batchBody, REPEAT_PARAMETERS, repeatBody } from "./batch.ts"
 import { TAIL_CALL } from "./calls.ts"
 import { collectBlocks, END, findLeaders, functionStarts } from "./cfg.ts"
+import { chunkType, cutFunction, emitChunked } from "./chunks.ts"
 import { emitFunction } from "./function.ts"
 import { AREA } from "./layout.ts"
 import { type LiveFunction, liveAtStart } from "./liveness.ts"
@@ -152,8 +153,7 @@ export function compileProgram<E>(
   declareImports(context)
   let index = module.importCount
   for (const info of functions) if (!info.inlined) info.moduleIndex = index++
-  for (const info of functions)
-    if (!info.inlined) module.function(info.type, emitFunction(context, info))
+  emitFunctions(context, index)
   const taken = [...addressesTaken(context.code)].filter((slot) => context.bySlot.has(slot))
   module.export("main", functions[0].moduleIndex)
   module.export("run", module.function(module.type([I32], []), entry(context, functions[0])))
@@ -175,6 +175,25 @@ export function compileProgram<E>(
     entries: taken,
     dispatches: functions.reduce((sum, { structure }) => sum + structure.dispatches, 0),
   }
+}
+
+/** Writes all functions, and behind them the chunks of those that are too large. */
+function emitFunctions(context: ProgramContext, afterFunctions: number): void {
+  const { module, functions, options } = context
+  const chunkBodies: Uint8Array[] = []
+  for (const info of functions) {
+    if (info.inlined) continue
+    const cut = cutFunction(info, options)
+    if (cut === null) {
+      module.function(info.type, emitFunction(context, info))
+      continue
+    }
+    const first = afterFunctions + chunkBodies.length
+    const { body, chunks } = emitChunked(context, info, cut, (chunk) => first + chunk)
+    module.function(info.type, body)
+    chunkBodies.push(...chunks)
+  }
+  for (const body of chunkBodies) module.function(chunkType(context), body)
 }
 
 /** The imports that the instructions need: an import costs when the module is instantiated. */

@@ -87,6 +87,7 @@ export class FunctionEmitter implements BlockEmitter {
   private readonly kept: Map<number, number> = new Map()
   private label = -1
   private rounds = -1
+  private isChunk = false
 
   constructor(
     program: ProgramContext,
@@ -122,14 +123,68 @@ export class FunctionEmitter implements BlockEmitter {
 
   /** Writes the prologue and all blocks. */
   emit(): void {
-    const { writer, program, info } = this
-    if (program.options.checked) this.clearFrame()
+    const { writer, info } = this
+    this.emitPrologue()
     if (info.structure.graph.kind.includes(END.mayGoto)) {
       this.rounds = this.shared.local(I32)
       writer.i32(BPF_MAX_LOOPS)
       writer.set(this.rounds)
     }
     emitStructured(writer, info.structure, this, this.shared.nesting)
+  }
+
+  /** What a function does at its start: clears its frame, fetches what is in the area. */
+  emitPrologue(): void {
+    const { writer, program, info } = this
+    if (program.options.checked) this.clearFrame()
+    if (info.slot !== 0 || this.inlineReturn !== null) return
+    // What a main function reads beside r1, which only programs without a verifier do.
+    for (let register = 2; register <= 5; register++) {
+      if ((info.live & (1 << register)) === 0) continue
+      writer.i32(0)
+      writer.memory(op.i64_load, program.options.area + AREA.REGISTERS + 8 * register)
+      this.set(register)
+    }
+  }
+
+  /** Writes the blocks of a chunk (chunks.ts) with everything around them. */
+  emitAsChunk(locals: { readonly rounds: number; readonly entry: number }): void {
+    this.rounds = locals.rounds
+    this.label = locals.entry
+    this.isChunk = true
+    this.emitCounted(() =>
+      emitStructured(this.writer, this.info.structure, this, this.shared.nesting),
+    )
+  }
+
+  /** Surrounds `body` with what loops need that count. */
+  emitCounted(body: () => void): void {
+    const { program, shared, writer } = this
+    const counts = program.options.fuel !== false && needsFuel(program, this.info)
+    if (counts) {
+      shared.fuel = shared.local(I32)
+      shared.exhaustedAt = shared.local(I32)
+      this.reloadFuel()
+      writer.open(op.block, EMPTY_TYPE)
+      shared.nesting.depth++
+    }
+    body()
+    writer.byte(op.unreachable)
+    writer.byte(op.end)
+    if (!counts) return
+    writer.get(shared.exhaustedAt)
+    writer.call(program.host(HOST_IMPORTS.exhausted))
+    writer.byte(op.unreachable)
+    writer.byte(op.end)
+  }
+
+  leaveChunk(where: number): void {
+    const { writer } = this
+    this.spillFuel()
+    for (const local of this.registers) writer.get(local)
+    writer.get(this.rounds)
+    writer.i32(where)
+    writer.byte(op.return)
   }
 
   private clearFrame(): void {
@@ -456,6 +511,10 @@ export class FunctionEmitter implements BlockEmitter {
   /** Returns r0. */
   leave(): void {
     const { writer, inlineReturn } = this
+    if (this.isChunk) {
+      this.leaveChunk(-1)
+      return
+    }
     if (inlineReturn === null) {
       this.spillFuel()
       this.get(0)
@@ -587,37 +646,12 @@ export function emitFunction(program: ProgramContext, info: FunctionInfo): Uint8
     registers[register] = parameter >= 0 ? parameter : body.local(I64)
   }
   const emitter = new FunctionEmitter(program, info, body, registers, parameters.length, null)
-  const counts = program.options.fuel !== false && needsFuel(program, info)
-  if (counts) {
-    body.fuel = body.local(I32)
-    body.exhaustedAt = body.local(I32)
-    emitter.reloadFuel()
-    body.writer.open(op.block, EMPTY_TYPE)
-    body.nesting.depth++
-  }
-  if (info.slot === 0) {
-    // What a main function reads beside r1, which only programs without a verifier do.
-    for (let register = 2; register <= 5; register++) {
-      if ((info.live & (1 << register)) === 0) continue
-      body.writer.i32(0)
-      body.writer.memory(op.i64_load, program.options.area + AREA.REGISTERS + 8 * register)
-      body.writer.set(registers[register])
-    }
-  }
-  emitter.emit()
-  body.writer.byte(op.unreachable)
-  body.writer.byte(op.end)
-  if (counts) {
-    body.writer.get(body.exhaustedAt)
-    body.writer.call(program.host(HOST_IMPORTS.exhausted))
-    body.writer.byte(op.unreachable)
-    body.writer.byte(op.end)
-  }
+  emitter.emitCounted(() => emitter.emit())
   return functionBody(body.locals, body.writer.finished())
 }
 
 /** Whether the function has loops, its own or those of functions and helpers inlined into it. */
-function needsFuel(program: ProgramContext, info: FunctionInfo): boolean {
+export function needsFuel(program: ProgramContext, info: FunctionInfo): boolean {
   if (info.structure.isLoop.includes(1)) return true
   const { words } = program.code
   const { graph } = info.structure

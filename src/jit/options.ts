@@ -36,6 +36,8 @@ export interface CompileOptions {
   readonly shared?: boolean
   /** Pages of a shared memory at most. */
   readonly memoryPagesMax?: number
+  /** Slots of a function that is not cut into chunks (chunks.ts): small for tests. */
+  readonly chunkSlots?: number
   /** Whether the host knows `return_call_indirect`; true by default. */
   readonly tailCalls?: boolean
 }

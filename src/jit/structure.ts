@@ -195,6 +195,8 @@ export interface BlockEmitter {
   condition(block: number): void
   exit(block: number): void
   invalid(block: number): void
+  /** Goes on at a place outside of the graph. */
+  leaveChunk(where: number): void
   /** The local that dispatch blocks read. */
   labelLocal(): number
 }
@@ -303,6 +305,9 @@ class Nester {
         break
       case END.dispatch:
         this.dispatch(block)
+        break
+      case END.leave:
+        emitter.leaveChunk(graph.nextLabel[block])
         break
       default:
         this.branch(block)

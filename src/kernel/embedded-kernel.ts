@@ -5,6 +5,7 @@
 
 import type { Btf } from "../btf/index.ts"
 import { REGION_PROBE, REGION_READ } from "../interpreter/index.ts"
+import type { CompileOptions } from "../jit/index.ts"
 import {
   type CommandName,
   type Commands,
@@ -67,6 +68,8 @@ export interface EmbeddedKernelOptions {
   readonly trustPrograms?: boolean
   /** Told, in a sentence, when programs cannot be compiled. */
   readonly onNotice?: (text: string) => void
+  /** Overrides what the compiler is told: for tests of the compiler. */
+  readonly compile?: Partial<CompileOptions>
   /** Bytes of kernel memory at most. */
   readonly memoryMaxBytes?: number
   /** CONFIG_ values for `.kconfig` externs, beside those that follow from the kernel. */
@@ -121,6 +124,7 @@ export class EmbeddedKernel implements KernelInterface {
       engine: options.engine ?? engineOfProcess(),
       trusted: options.trustPrograms,
       notice: options.onNotice,
+      compile: options.compile,
     })
     this.runner = runner
     const random = createRandom(options.seed ?? 1)

@@ -8,6 +8,7 @@
  * each program that differs; `--runs 1 --seed S` repeats it.
  */
 
+import type { CompileOptions } from "../../src/jit/index.ts"
 import { createEmbeddedKernel } from "../../src/kernel/index.ts"
 import { BPF_MAP_TYPE } from "../../src/spec/index.ts"
 import { addressOf, attr, bpf, close, progLoad, trialLoad } from "../support/linux.ts"
@@ -65,11 +66,17 @@ const TYPES = {
 } as const
 
 /** The embedded kernel with one of its engines. */
-export function embeddedEngine(name: string, engine: "interpreter" | "jit", trusted: boolean): Engine {
+export function embeddedEngine(
+  name: string,
+  engine: "interpreter" | "jit",
+  trusted: boolean,
+  compile: Partial<CompileOptions> = {},
+): Engine {
   const kernel = createEmbeddedKernel({
     engine,
     trustPrograms: trusted,
     budget: 2_000_000,
+    compile,
     onNotice: (text) => {
       throw new Error(text)
     },
@@ -209,10 +216,9 @@ export function linuxEngine(): Engine | null {
 
 /** Copies of a per-CPU value: possible CPUs. */
 function onlineCopies(): number {
-  const text = process.getBuiltinModule("node:fs").readFileSync(
-    "/sys/devices/system/cpu/possible",
-    "utf8",
-  )
+  const text = process
+    .getBuiltinModule("node:fs")
+    .readFileSync("/sys/devices/system/cpu/possible", "utf8")
   return Number(text.trim().split("-").at(-1)) + 1
 }
 
@@ -239,7 +245,11 @@ export function fuzzEngines(options: {
   readonly linux: number
 }): FuzzResult {
   const reference = embeddedEngine("interpreter", "interpreter", false)
-  const engines = [embeddedEngine("jit", "jit", true), embeddedEngine("jit-checked", "jit", false)]
+  const engines = [
+    embeddedEngine("jit", "jit", true, { fuel: false }),
+    embeddedEngine("jit-checked", "jit", false),
+    embeddedEngine("jit-chunks", "jit", true, { chunkSlots: 12 }),
+  ]
   const linux = options.linux > 0 ? linuxEngine() : null
   const differences: { seed: number; what: string[] }[] = []
   let onLinux = 0

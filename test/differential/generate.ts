@@ -306,8 +306,7 @@ class Generator {
   private patch(slot: number): void {
     const jump = this.code[slot]
     const distance = this.code.length - slot - 1
-    this.code[slot] =
-      jump.opcode === 0x06 ? { ...jump, imm: distance } : { ...jump, off: distance }
+    this.code[slot] = jump.opcode === 0x06 ? { ...jump, imm: distance } : { ...jump, off: distance }
   }
 
   private loop(scope: Scope, depth: number): void {
@@ -329,7 +328,8 @@ class Generator {
 
   /** After a call only r0 and r6 to r9 are there. */
   private afterCall({ registers }: Scope): void {
-    for (const register of [1, 2, 3, 4, 5]) if (registers.includes(register)) this.constant(register)
+    for (const register of [1, 2, 3, 4, 5])
+      if (registers.includes(register)) this.constant(register)
   }
 
   private mapOperation(scope: Scope): void {

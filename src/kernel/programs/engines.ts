@@ -49,6 +49,8 @@ export interface EngineOptions {
   readonly trusted?: boolean
   /** Instructions that one run may take; without it, verified programs are not counted. */
   readonly budget?: number
+  /** Overrides what the compiler is told: for tests of the compiler. */
+  readonly compile?: Partial<CompileOptions>
   /** Told in one sentence why a program, or everything, is interpreted though it was to be compiled. */
   readonly notice?: (text: string) => void
   /** LD_ABS and LD_IND. */
@@ -260,6 +262,7 @@ export class Engines {
             },
             program.maps,
           ),
+      ...this.options.compile,
     }
   }
 
