@@ -88,7 +88,7 @@ class Generator {
   constructor(random: Random) {
     this.random = random
     this.subprograms = random.below(4)
-    this.hasCallback = random.chance(25)
+    this.hasCallback = random.chance(12)
     this.budget = 12 + random.below(70)
   }
 
@@ -149,6 +149,12 @@ class Generator {
     }
     this.initialise(scope)
     while (this.budget > 0) this.statement(scope, 0)
+    // Linux refuses functions that nobody calls.
+    for (let index = 0; index < this.subprograms; index++)
+      if (!this.calls.some(([, target]) => target === index)) {
+        this.calls.push([this.emit(0x85, 0, 1), index])
+        this.afterCall(scope)
+      }
     if (this.random.chance(20)) this.tailCall()
     for (const register of [0, 1, 2, 3, 4, 5, 7, 8, 9])
       this.emit(0x7b, 6, register, RESULT_AT + 8 * register)
