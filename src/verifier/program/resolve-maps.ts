@@ -14,7 +14,7 @@ import {
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
 } from "../../isa/index.ts"
-import { BPF_MAP_TYPE as MT, BPF_PROG_TYPE as PT, ERRNO, MAX_USED_MAPS } from "../../spec/index.ts"
+import { ERRNO, MAX_USED_MAPS, BPF_MAP_TYPE as MT, BPF_PROG_TYPE as PT } from "../../spec/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
 import type { VerifierMap } from "../input.ts"
 import { kernelSymbolAt } from "../rules/memory/kernel-symbol.ts"

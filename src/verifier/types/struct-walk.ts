@@ -43,6 +43,11 @@ function error(errno: number, message: string): Step {
   return { kind: "error", errno, message }
 }
 
+/** As messages call a type or a member. */
+function nameOf(named: { readonly name: string }): string {
+  return named.name === "" ? "(anon)" : named.name
+}
+
 /** Nested structs that one step goes through. */
 const NESTING_MAX = 64
 
@@ -52,13 +57,13 @@ export function step(btf: Btf, id: number, off: number, size: number, flags: num
   let offset = off
   let found = flags
   for (let depth = 0; depth < NESTING_MAX; depth++) {
-    if (!isComposite(type)) return error(ERRNO.EINVAL, `Type '${type.name}' is not a struct`)
+    if (!isComposite(type)) return error(ERRNO.EINVAL, `Type '${nameOf(type)}' is not a struct`)
     // One of several members was meant; which one is not known.
     if (type.kind === "union" && type.members.length !== 1) found |= PTR_UNTRUSTED
     if (offset + size > type.size) {
       const beyond = error(
         ERRNO.EACCES,
-        `access beyond struct ${type.name} at off ${offset >>> 0} size ${size}`,
+        `access beyond struct ${nameOf(type)} at off ${offset >>> 0} size ${size}`,
       )
       const element = flexibleElement(btf, type, offset)
       if (element === null) return beyond
@@ -73,7 +78,7 @@ export function step(btf: Btf, id: number, off: number, size: number, flags: num
     type = next.type
     offset -= next.offset
   }
-  return error(ERRNO.EINVAL, `Type '${type.name}' is not a struct`)
+  return error(ERRNO.EINVAL, `Type '${nameOf(type)}' is not a struct`)
 }
 
 interface Element {
@@ -115,11 +120,11 @@ function stepInto(
     }
     if (off < start) break
     const place = placeIn(btf, member, start, off)
-    if (place === "unsized") return error(ERRNO.EFAULT, `field ${member.name} doesn't have size`)
+    if (place === "unsized") return error(ERRNO.EFAULT, `field ${nameOf(member)} doesn't have size`)
     if (place === null) continue
     return enter(btf, type, member, place, { off, size, flags })
   }
-  return error(ERRNO.EINVAL, `struct ${type.name} doesn't have field at offset ${off}`)
+  return error(ERRNO.EINVAL, `struct ${nameOf(type)} doesn't have field at offset ${off}`)
 }
 
 /** The member, or the array element in it, that an offset lies in. */
@@ -186,7 +191,7 @@ function enter(
     if (place.size !== size || off !== place.offset)
       return error(
         ERRNO.EACCES,
-        `cannot access ptr member ${member.name} with moff ${place.offset} in struct ${parent.name} with off ${off} size ${size}`,
+        `cannot access ptr member ${nameOf(member)} with moff ${place.offset} in struct ${nameOf(parent)} with off ${off} size ${size}`,
       )
     const target = btf.skipModifiers(type.type)
     if (!isComposite(btf.type(target))) return { kind: "memory", flags }
@@ -200,7 +205,7 @@ function enter(
   if (off + size > place.end && (flags & PTR_UNTRUSTED) === 0)
     return error(
       ERRNO.EACCES,
-      `access beyond the end of member ${member.name} (mend:${place.end}) in struct ${parent.name} with off ${off} size ${size}`,
+      `access beyond the end of member ${nameOf(member)} (mend:${place.end}) in struct ${nameOf(parent)} with off ${off} size ${size}`,
     )
   return { kind: "scalar", flags }
 }

@@ -42,7 +42,7 @@ export interface Outcome {
   readonly log: string
 }
 
-const LOG_SIZE = 1 << 22
+const buffer = new Uint8Array(1 << 18)
 let linuxKernel: LinuxKernel | undefined
 let kernelTypes: Btf | undefined
 
@@ -108,15 +108,49 @@ function makeMap(name: string, spec: MapText): MadeMap {
   return { fd, described }
 }
 
+function idOfTarget(name: string): number {
+  return vmlinux().findByName(name, "func") ?? vmlinux().findByName(name, "typedef") ?? 0
+}
+
+/** Where a field of a kernel struct lies: `task_struct.se.vruntime`. */
+function offsetOf(path: string): number {
+  const [struct, ...names] = path.split(".")
+  const btf = vmlinux()
+  let id = btf.findByName(struct, "struct") ?? 0
+  let offset = 0
+  for (const name of names) {
+    const found = memberOf(id, name)
+    if (found === undefined) throw new Error(`${path}: no ${name}`)
+    offset += found.offset
+    id = found.type
+  }
+  return offset
+}
+
+function memberOf(id: number, name: string): { offset: number; type: number } | undefined {
+  const type = vmlinux().resolve(id)
+  if (type.kind !== "struct" && type.kind !== "union") return undefined
+  for (const member of type.members) {
+    const offset = Math.floor(member.bitOffset / 8)
+    if (member.name === name) return { offset, type: member.type }
+    const inner = member.name === "" ? memberOf(member.type, name) : undefined
+    if (inner !== undefined) return { offset: offset + inner.offset, type: inner.type }
+  }
+  return undefined
+}
+
 /** Loads the program into Linux and verifies it. */
 export function compare(test: Case): { readonly linux: Outcome; readonly ours: Outcome } {
   const maps = new Map<string, MadeMap>()
   let fd = -1
   try {
     for (const [name, spec] of Object.entries(test.maps ?? {})) maps.set(name, makeMap(name, spec))
-    const source = test.text.replace(/BTF\((\w+)\)/g, (_all, name: string) =>
-      String(vmlinux().findByName(name) ?? 0),
-    )
+    const source = test.text
+      .replace(/BTF\((\w+)\)/g, (_all, name: string) => String(vmlinux().findByName(name) ?? 0))
+      .replace(/\+ OFF\(([\w.]+)\)( [-+] \d+)?/g, (_all, path: string, more = "") => {
+        const offset = offsetOf(path) + Number(more.replaceAll(" ", ""))
+        return `+ ${offset}`
+      })
     const { bytes } = assemble(source, {
       resolveSymbol: ({ kind, name, offset }) => {
         const map = maps.get(name)
@@ -124,8 +158,8 @@ export function compare(test: Case): { readonly linux: Outcome; readonly ours: O
         return kind === "value" ? { src: 2, imm: map.fd, next: offset } : { src: 1, imm: map.fd }
       },
     })
-    const targetId = test.target === undefined ? 0 : (vmlinux().findByName(test.target) ?? 0)
-    const buffer = new Uint8Array(LOG_SIZE)
+    const targetId = test.target === undefined ? 0 : idOfTarget(test.target)
+    buffer[0] = 0
     const attr = {
       prog_type: test.type ?? 1,
       insns: bytes,

@@ -15,7 +15,6 @@ import {
   PTR_TO_BTF_ID,
   PTR_TO_BUF,
   PTR_TRUSTED,
-  PTR_UNTRUSTED,
 } from "../../state/register-types.ts"
 import type { Verifier } from "../../verifier.ts"
 
@@ -31,7 +30,6 @@ export interface ArgumentRule {
 
 const OBJECT = PTR_TO_BTF_ID | PTR_MAYBE_NULL
 const TRUSTED = OBJECT | PTR_TRUSTED
-const UNTRUSTED = OBJECT | PTR_UNTRUSTED
 const BUFFER = PTR_TO_BUF | PTR_MAYBE_NULL
 
 type Row = readonly [offset: number, type: number, struct?: string]
@@ -49,7 +47,7 @@ const ITERATORS: Readonly<Record<string, readonly Row[]>> = {
   ],
   cgroup: [[8, TRUSTED, "cgroup"]],
   bpf_map: [[8, TRUSTED, "bpf_map"]],
-  bpf_prog: [[8, TRUSTED, "bpf_prog"]],
+  bpf_prog: [[8, OBJECT, "bpf_prog"]],
   bpf_link: [[8, OBJECT, "bpf_link"]],
   bpf_map_elem: [
     [16, BUFFER | MEM_RDONLY],
@@ -65,11 +63,11 @@ const ITERATORS: Readonly<Record<string, readonly Row[]>> = {
   ],
   tcp: [[8, TRUSTED, "sock_common"]],
   udp: [[8, TRUSTED, "udp_sock"]],
-  unix: [[8, TRUSTED, "unix_sock"]],
+  unix: [[8, OBJECT, "unix_sock"]],
   netlink: [[8, OBJECT, "netlink_sock"]],
   ipv6_route: [[8, OBJECT, "fib6_info"]],
   ksym: [[8, OBJECT, "kallsym_iter"]],
-  kmem_cache: [[8, UNTRUSTED, "kmem_cache"]],
+  kmem_cache: [[8, TRUSTED, "kmem_cache"]],
   dmabuf: [[8, OBJECT, "dma_buf"]],
 }
 

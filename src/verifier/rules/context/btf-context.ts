@@ -168,6 +168,7 @@ function valueOfType(v: Verifier, target: Target, argument: Argument): ContextVa
     case "enum":
     case "enum64":
     case "struct":
+    case "union":
       return argument.range === null
         ? SCALAR
         : { ...SCALAR, min: argument.range.min, max: argument.range.max }
@@ -175,7 +176,7 @@ function valueOfType(v: Verifier, target: Target, argument: Argument): ContextVa
       break
     default:
       v.verbose(
-        `func '${name}' arg${index} '${type.name}' has type ${kindName(type)}. Only pointer access is allowed\n`,
+        `func '${name}' arg${index} '${type.name || "(anon)"}' has type ${kindName(type)}. Only pointer access is allowed\n`,
       )
       return null
   }
@@ -232,7 +233,9 @@ function pointerTo(
     v.verbose(`func '${name}' arg${index} type ${kindName(type)} is not a struct\n`)
     return null
   }
-  v.verbose(`func '${name}' arg${index} has btf_id ${id} type ${kindName(type)} '${type.name}'\n`)
+  v.verbose(
+    `func '${name}' arg${index} has btf_id ${id} type ${kindName(type)} '${type.name || "(anon)"}'\n`,
+  )
   if (mayBeError) {
     v.verbose(`marking pointer arg${index} as scalar as it may encode error`)
     return { ...SCALAR, type: SCALAR_VALUE }

@@ -10,7 +10,7 @@
 import { contextAccessAllowed } from "../../../spec/context-access.ts"
 import { type ContextField, contextOf, fieldAt } from "../../../spec/contexts.ts"
 import { ERRNO } from "../../../spec/errno.ts"
-import { BPF_PROG_TYPE as PT } from "../../../spec/program-types.ts"
+import { BPF_ATTACH_TYPE as AT, BPF_PROG_TYPE as PT } from "../../../spec/program-types.ts"
 import {
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
@@ -30,6 +30,9 @@ import { btfContextValue } from "./btf-context.ts"
 import { type ContextValue, pointerValue, SCALAR } from "./context-value.ts"
 
 export type { ContextValue } from "./context-value.ts"
+
+/** Offset of the field that only programs behind a redirect have. */
+const XDP_EGRESS_IFINDEX = 20
 
 const remembered = new WeakMap<Verifier, Map<number, ContextValue>>()
 
@@ -102,9 +105,8 @@ function find(
   signExtend: boolean,
 ): ContextValue | null {
   if (hasArguments(v)) return btfContextValue(v, off, size, write)
-  const { type, expectedAttachType } = v.input
-  if (!contextAccessAllowed(type, expectedAttachType, { offset: off, sizeBytes: size, write }))
-    return null
+  const { type } = v.input
+  if (!isAllowed(v, off, size, write)) return null
   if (type === PT.BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE && off === 0 && !write)
     return pointerValue(PTR_TO_TP_BUFFER)
   const layout = contextOf(type)
@@ -113,6 +115,19 @@ function find(
   if (!v.bpfCapable && needsCapability(type, field)) return null
   if (field.pointer === null || write) return SCALAR
   return size < field.sizeBytes || signExtend ? null : pointerOf(v, field)
+}
+
+function isAllowed(v: Verifier, off: number, size: number, write: boolean): boolean {
+  const { type, expectedAttachType } = v.input
+  // Linux compares tracepoints' offsets as unsigned numbers, so that negative ones pass.
+  if (type === PT.BPF_PROG_TYPE_TRACEPOINT && off < 0) return !write && off % size === 0
+  if (type === PT.BPF_PROG_TYPE_XDP && off === XDP_EGRESS_IFINDEX)
+    return expectedAttachType === AT.BPF_XDP_DEVMAP && !write && size === 4
+  const attachType =
+    type === PT.BPF_PROG_TYPE_CGROUP_SOCK && expectedAttachType === 0
+      ? AT.BPF_CGROUP_INET_SOCK_CREATE
+      : expectedAttachType
+  return contextAccessAllowed(type, attachType, { offset: off, sizeBytes: size, write })
 }
 
 /** Fields that only CAP_BPF may use, in the one type of program of unprivileged cgroups. */

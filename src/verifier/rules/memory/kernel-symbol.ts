@@ -33,7 +33,7 @@ function resolve(v: Verifier, insn: number): KernelSymbol {
   const id = v.code.imm[insn]
   const btf = v.btfs[0] ?? v.input.kernelBtf()
   const details = { rule: "kernel-symbol", subject: String(id) }
-  if (id <= 0 || id >= btf.typeCount)
+  if (id < 0 || id >= btf.typeCount)
     v.reject(ERRNO.ENOENT, `ldimm64 insn specifies invalid btf_id ${id}.`, details)
   const symbol = btf.type(id)
   if (symbol.kind === "func") return { type: PTR_TO_MEM | MEM_RDONLY, a: 0, b: 0 }
