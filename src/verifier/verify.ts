@@ -20,6 +20,7 @@ import { resolveMaps } from "./program/resolve-maps.ts"
 import { checkStackDepth } from "./program/stack-depth.ts"
 import { findSubprograms } from "./program/subprograms.ts"
 import { Rejection } from "./rejection.ts"
+import { checkKfuncReferences, isUnresolvedKfunc } from "./rules/calls/kfunc-call.ts"
 import { summarizeCall } from "./rules/calls/summary.ts"
 
 /** What came out of a verification. */
@@ -84,6 +85,7 @@ function check(x: Explorer): void {
     x.reject(ERRNO.EINVAL, problem.message, { rule: "encoding" })
   }
   findSubprograms(code, input)
+  checkKfuncReferences(x)
   if (x.loggingAll)
     code.subprograms.forEach(({ start }, index) => {
       log.write(`func#${index} @${start}\n`)
@@ -102,6 +104,16 @@ function check(x: Explorer): void {
   if (x.loggingAll) printLiveRegisters(x)
   exploreAll(x)
   checkStackDepth(x)
+  rejectUnresolvedCalls(x)
+}
+
+/** A call that the loader could not resolve is allowed where it is never reached. */
+function rejectUnresolvedCalls(x: Explorer): void {
+  for (let insn = 0; insn < x.code.length; insn++)
+    if (isReached(x.code.marks, insn) && isUnresolvedKfunc(x, insn))
+      x.reject(ERRNO.EINVAL, "invalid kernel function call not eliminated in verifier pass", {
+        rule: "kfunc-reference",
+      })
 }
 
 function printLiveRegisters(x: Explorer): void {
