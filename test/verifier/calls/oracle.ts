@@ -224,7 +224,14 @@ export interface AssemblyOptions {
   readonly maps?: Readonly<Record<string, MapSpec>>
 }
 
-/** Assembles and loads a program. `KFUNC(name)` in the text is the kernel's id of a function. */
+/** `bpf_throw`, `17` or `minus_5`. */
+function kfuncId(name: string): number {
+  const number = /^(minus_)?(\d+)$/.exec(name)
+  if (number === null) return vmlinux().findByName(name, "func") ?? 0
+  return number[1] === undefined ? Number(number[2]) : -Number(number[2])
+}
+
+/** Assembles and loads a program; `call kfunc_bpf_throw` calls a function of the kernel. */
 export function compareAssembly(text: string, options: AssemblyOptions = {}): Comparison {
   const recorder = new Recorder(kernel())
   const fds = new Map<string, number>()
@@ -235,12 +242,12 @@ export function compareAssembly(text: string, options: AssemblyOptions = {}): Co
       if (fd < 0) throw new Error(`map ${name}: errno ${-fd}`)
       fds.set(name, fd)
     }
-    const source = text.replace(/KFUNC\((\w+)\)/g, (_all, name: string) =>
-      String(vmlinux().findByName(name, "func") ?? 0),
-    )
-    const { bytes } = assemble(source, {
-      resolveSymbol: ({ kind, name }) =>
-        kind === "map" && fds.has(name) ? { src: 1, imm: fds.get(name) ?? 0 } : undefined,
+    const { bytes } = assemble(text, {
+      resolveSymbol: ({ kind, name }) => {
+        if (kind === "function" && name.startsWith("kfunc_"))
+          return { src: 2, imm: kfuncId(name.slice("kfunc_".length)) }
+        return kind === "map" && fds.has(name) ? { src: 1, imm: fds.get(name) ?? 0 } : undefined
+      },
     })
     recorder.interface.bpf("PROG_LOAD", {
       prog_type: options.type ?? 1,
