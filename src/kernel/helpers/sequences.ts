@@ -20,6 +20,8 @@ import { BTF_F, typeText } from "./type-text.ts"
 
 /** sizeof(struct btf_ptr): pointer, type id, flags. */
 const BTF_PTR_BYTES = 16
+/** High half of the first address of the kernel. */
+const KERNEL_HALF = 0xffff_8000
 const BTF_F_ALL = BTF_F.COMPACT | BTF_F.NONAME | BTF_F.PTR_RAW | BTF_F.ZERO
 
 function bytesOf(text: string): Uint8Array {
@@ -80,6 +82,8 @@ function objectText(
   if (id >= types.typeCount) return -ERRNO.ENOENT
   const [low, high] = [space.view.getInt32(start, true), space.view.getInt32(start + 4, true)]
   const bytes = types.sizeOf(id)
+  // copy_from_kernel_nofault says -ERANGE for what is no address of the kernel.
+  if (high >>> 0 < KERNEL_HALF) return -ERRNO.ERANGE
   if (!isReadable(space, low, high, Math.max(bytes, 1))) return -ERRNO.EFAULT
   return typeText(types, space, id, low, { flags, hashedPointer })
 }

@@ -184,7 +184,8 @@ class Show {
       this.inArray = false
       body()
       this.depth--
-      this.current = current
+      // Linux has forgotten the type by now: what closes a union is followed by a comma.
+      this.current = null
       this.inArray = inArray
       this.write(`${this.indent}${closing}${this.delimiter}${this.newline}`)
     }

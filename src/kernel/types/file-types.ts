@@ -2,7 +2,8 @@
 
 export const FILE_TYPES = `
 struct qstr { union { struct { u32 hash; u32 len; }; u64 hash_len; }; const unsigned char *name; };
-struct timespec64 { s64 tv_sec; long tv_nsec; };
+typedef __s64 time64_t;
+struct timespec64 { time64_t tv_sec; long tv_nsec; };
 struct super_block { struct list_head s_list; dev_t s_dev; unsigned long s_blocksize; loff_t s_maxbytes; struct file_system_type *s_type; unsigned long s_flags; unsigned long s_magic; struct dentry *s_root; char s_id[32]; struct user_namespace *s_user_ns; };
 struct file_system_type { const char *name; int fs_flags; };
 struct inode {

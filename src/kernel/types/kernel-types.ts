@@ -9,12 +9,28 @@ import { LSM_TYPES } from "./lsm-types.ts"
 import { NETWORK_TYPES } from "./network-types.ts"
 import { TASK_TYPES } from "./task-types.ts"
 
+/** Integers have the names that the kernel's compiler gives them. */
+const INTEGER_NAMES: Readonly<Record<string, string>> = {
+  short: "short int",
+  "unsigned short": "short unsigned int",
+  long: "long int",
+  "unsigned long": "long unsigned int",
+  "long long": "long long int",
+  "unsigned long long": "long long unsigned int",
+}
+
+class KernelBuilder extends BtfBuilder {
+  override int(name: string, size: number, encoding?: "signed" | "bool" | "char"): number {
+    return super.int(INTEGER_NAMES[name] ?? name, size, encoding)
+  }
+}
+
 let built: Btf | undefined
 
 /** The types of the embedded kernel. The same object for every kernel of the process. */
 export function kernelTypes(): Btf {
   if (built === undefined) {
-    const builder = new BtfBuilder()
+    const builder = new KernelBuilder()
     parseDeclarations(
       [
         TASK_TYPES,

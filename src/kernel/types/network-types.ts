@@ -2,6 +2,7 @@
 
 export const NETWORK_TYPES = `
 struct in6_addr { union { __u8 u6_addr8[16]; __be16 u6_addr16[8]; __be32 u6_addr32[4]; } in6_u; };
+typedef __u16 __sum16;
 struct in_addr { __be32 s_addr; };
 typedef unsigned short sa_family_t;
 struct sockaddr { sa_family_t sa_family; char sa_data[14]; };
@@ -68,7 +69,7 @@ struct xdp_buff { void *data; void *data_end; void *data_meta; void *data_hard_s
 struct __sk_buff { __u32 len; __u32 pkt_type; __u32 mark; __u32 queue_mapping; __u32 protocol; __u32 vlan_present; __u32 vlan_tci; __u32 vlan_proto; __u32 priority; __u32 ingress_ifindex; __u32 ifindex; __u32 tc_index; __u32 cb[5]; __u32 hash; __u32 tc_classid; __u32 data; __u32 data_end; __u32 napi_id; __u32 family; __u32 remote_ip4; __u32 local_ip4; __u32 remote_ip6[4]; __u32 local_ip6[4]; __u32 remote_port; __u32 local_port; __u32 data_meta; union { void *flow_keys; __u64 :64; }; __u64 tstamp; __u32 wire_len; __u32 gso_segs; union { void *sk; __u64 :64; }; __u32 gso_size; __u8 tstamp_type; __u32 :24; __u64 hwtstamp; };
 struct xdp_md { __u32 data; __u32 data_end; __u32 data_meta; __u32 ingress_ifindex; __u32 rx_queue_index; __u32 egress_ifindex; };
 struct ethhdr { unsigned char h_dest[6]; unsigned char h_source[6]; __be16 h_proto; } __attribute__((packed));
-struct iphdr { __u8 ihl:4; __u8 version:4; __u8 tos; __be16 tot_len; __be16 id; __be16 frag_off; __u8 ttl; __u8 protocol; __u16 check; __be32 saddr; __be32 daddr; };
+struct iphdr { __u8 ihl:4; __u8 version:4; __u8 tos; __be16 tot_len; __be16 id; __be16 frag_off; __u8 ttl; __u8 protocol; __sum16 check; union { struct { __be32 saddr; __be32 daddr; }; struct { __be32 saddr; __be32 daddr; } addrs; }; };
 struct ipv6hdr { __u8 priority:4; __u8 version:4; __u8 flow_lbl[3]; __be16 payload_len; __u8 nexthdr; __u8 hop_limit; struct in6_addr saddr; struct in6_addr daddr; };
 struct tcphdr { __be16 source; __be16 dest; __be32 seq; __be32 ack_seq; __u16 res1:4; __u16 doff:4; __u16 fin:1; __u16 syn:1; __u16 rst:1; __u16 psh:1; __u16 ack:1; __u16 urg:1; __u16 ece:1; __u16 cwr:1; __be16 window; __u16 check; __be16 urg_ptr; };
 struct udphdr { __be16 source; __be16 dest; __be16 len; __u16 check; };
