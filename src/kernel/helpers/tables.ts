@@ -8,6 +8,7 @@ import { controlHelpers } from "./control.ts"
 import { cpuHelpers } from "./cpu.ts"
 import { dynptrHelpers } from "./dynptr.ts"
 import { fibHelpers } from "./fib.ts"
+import { arenaKfuncs } from "./kfuncs/arena.ts"
 import { dynptrKfuncs } from "./kfuncs/dynptrs.ts"
 import { iteratorKfuncs } from "./kfuncs/iterators.ts"
 import { stringKfuncs } from "./kfuncs/strings.ts"
@@ -73,6 +74,7 @@ const helperTables: readonly HelperTable[] = [
 ]
 
 const kfuncTables: readonly KfuncTable[] = [
+  arenaKfuncs,
   dynptrKfuncs,
   iteratorKfuncs,
   taskKfuncs,

@@ -59,6 +59,7 @@ const LPM_FLAGS = FLAG.BPF_F_NO_PREALLOC | FLAG.BPF_F_NUMA_NODE | ACCESS_MASK
 const BLOOM_FLAGS = FLAG.BPF_F_NUMA_NODE | FLAG.BPF_F_ZERO_SEED | ACCESS_MASK
 const QUEUE_FLAGS = FLAG.BPF_F_NUMA_NODE | ACCESS_MASK
 const FD_FLAGS = FLAG.BPF_F_NUMA_NODE | FLAG.BPF_F_RDONLY | FLAG.BPF_F_WRONLY
+const ARENA_FLAGS = FLAG.BPF_F_MMAPABLE | FLAG.BPF_F_SEGV_ON_FAULT | FLAG.BPF_F_NO_USER_CONV
 const STACK_FLAGS = FD_FLAGS | FLAG.BPF_F_STACK_BUILD_ID
 
 function roundUp8(size: number): number {
@@ -237,6 +238,24 @@ export function checkXskmap(request: CreateRequest): number {
     request.valueSize !== 4 ||
     unknownFlags(request, FD_FLAGS)
   return refused ? -ERRNO.EINVAL : 0
+}
+
+/** arena_map_alloc */
+export function checkArena(request: CreateRequest): number {
+  const { maxEntries, flags, mapExtra } = request
+  const refused =
+    request.keySize !== 0 ||
+    request.valueSize !== 0 ||
+    maxEntries === 0 ||
+    (flags & FLAG.BPF_F_MMAPABLE) === 0 ||
+    unknownFlags(request, ARENA_FLAGS) ||
+    (mapExtra & BigInt(PAGE_SIZE - 1)) !== 0n
+  if (refused) return -ERRNO.EINVAL
+  const bytes = BigInt(maxEntries) * BigInt(PAGE_SIZE)
+  if (bytes > 1n << 32n) return -ERRNO.E2BIG
+  // User space's mapping must not cross a border of 4 GiB.
+  const end = BigInt.asUintN(64, mapExtra + bytes - 1n)
+  return mapExtra >> 32n === end >> 32n ? 0 : -ERRNO.ERANGE
 }
 
 /** bpf_local_storage_map_alloc_check */

@@ -1,3 +1,4 @@
+export { ArenaMap } from "./arena.ts"
 export { ArrayMap } from "./array.ts"
 export {
   type DeleteElement,

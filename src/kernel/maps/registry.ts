@@ -4,6 +4,7 @@
  */
 
 import { BPF_MAP_FLAG, BPF_MAP_TYPE, ERRNO, type MapCreateAttr } from "../../spec/index.ts"
+import { ArenaMap } from "./arena.ts"
 import { ArrayMap } from "./array.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { CgroupStorageMap } from "./cgroup-storage.ts"
@@ -72,6 +73,7 @@ const LOCAL_STORAGE: Engine = {
 }
 
 const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
+  [T.BPF_MAP_TYPE_ARENA, { check: check.checkArena, create: (setup) => new ArenaMap(setup) }],
   [T.BPF_MAP_TYPE_ARRAY, ARRAY],
   [T.BPF_MAP_TYPE_PERCPU_ARRAY, ARRAY],
   [T.BPF_MAP_TYPE_HASH, HASH],

@@ -3,7 +3,7 @@
  * (linux v6.18 kernel/bpf/syscall.c bpf_prog_load).
  */
 
-import { prepare } from "../../interpreter/index.ts"
+import { prepare, REGION_TAG } from "../../interpreter/index.ts"
 import { INSN_SIZE } from "../../isa/index.ts"
 import {
   BPF_ATTACH_TYPE,
@@ -17,6 +17,7 @@ import {
 import type { Environment } from "../environment.ts"
 import { helperImplementations, kfuncImplementations } from "../helpers/index.ts"
 import { type KernelTables, validObjectName } from "../kernel-tables.ts"
+import { ArenaMap } from "../maps/index.ts"
 import { KernelObject } from "../objects/kernel-object.ts"
 import { attachTarget } from "./attach-target.ts"
 import type { Program } from "./program.ts"
@@ -98,9 +99,11 @@ function build(
   if (refusal !== null) return whole(refusal)
   const runnable = trusted ? resolved.translated : withoutDeadCode(resolved.translated, reached)
   const name = attr.prog_name ?? ""
+  const arena = resolved.maps.find(({ value }) => value.map instanceof ArenaMap)
   const prepared = prepare<Environment>({
     name,
     program: runnable,
+    arenaTag: arena === undefined ? 0 : REGION_TAG | arena.value.map.valueRegion,
     resolveCall: (kind, imm) =>
       (kind === "helper"
         ? helperImplementations.get(imm)

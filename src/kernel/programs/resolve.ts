@@ -19,6 +19,7 @@ import {
 } from "../../isa/index.ts"
 import { BPF_MAP_TYPE, ERRNO, MAX_USED_MAPS } from "../../spec/index.ts"
 import type { KernelTables } from "../kernel-tables.ts"
+import { ArenaMap } from "../maps/index.ts"
 import type { BpfMap } from "../maps/map.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 
@@ -130,6 +131,7 @@ function mapOperand(
 
 /** Offset of byte `offset` of a one-element array's value (map_direct_value_addr), or an errno. */
 function valueAddress(tables: KernelTables, map: BpfMap, offset: number): number {
+  if (map instanceof ArenaMap) return map.byteAt(offset)
   if (map.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY || map.maxEntries !== 1) return -ERRNO.EINVAL
   if (offset >= map.valueSize) return -ERRNO.EINVAL
   return map.lookup(tables.zeroKey) + offset

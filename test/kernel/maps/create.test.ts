@@ -48,8 +48,8 @@ function randomRequest(type: number, source: ReturnType<typeof random>): MapCrea
 
 function usualRequest(type: number): MapCreateAttr {
   const name = mapTypeName(type)
-  const keyless = /queue|stack$|bloom|ringbuf/.test(name)
-  const ring = /ringbuf/.test(name)
+  const keyless = /queue|stack$|bloom|ringbuf|arena/.test(name)
+  const ring = /ringbuf|arena/.test(name)
   // Without types of key and value both kernels refuse a local storage: see local-storage.test.ts.
   if (isStorage(type))
     return { map_type: type, key_size: 4, value_size: 4, max_entries: 0, map_flags: 1 }
@@ -57,14 +57,15 @@ function usualRequest(type: number): MapCreateAttr {
     map_type: type,
     key_size: keyless ? 0 : /lpm/.test(name) ? 8 : 4,
     value_size: ring ? 0 : /stack_trace/.test(name) ? 80 : 4,
-    max_entries: ring ? 4096 : 3,
-    map_flags: /lpm/.test(name) ? 1 : 0,
+    max_entries: /ringbuf/.test(name) ? 4096 : 3,
+    map_flags: /lpm/.test(name) ? 1 : /arena/.test(name) ? 0x400 : 0,
   }
 }
 
 /** Rough bytes that the map would need. */
 function cost(request: MapCreateAttr): number {
-  return (request.key_size + request.value_size + 64) * request.max_entries
+  const page = request.map_type === BPF_MAP_TYPE.BPF_MAP_TYPE_ARENA ? 4096 : 0
+  return (request.key_size + request.value_size + 64 + page) * request.max_entries
 }
 
 describeWith([linux], `creation agrees with Linux (seed ${seed})`, () => {

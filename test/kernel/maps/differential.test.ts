@@ -127,6 +127,7 @@ const rows: readonly Row[] = [
   { name: "bloom filter", request: request(30, 0, 1, 30, ZERO_SEED) },
   { name: "bloom filter, 3 hashes", request: request(30, 0, 2, 50, ZERO_SEED, 3n) },
   { name: "ring buffer", request: request(27, 0, 0, 4096) },
+  { name: "arena", request: request(33, 0, 0, 4, 0x400) },
   { name: "user ring buffer", request: request(31, 0, 0, 8192) },
   { name: "stack traces, none stored", request: request(7, 4, 80, 10), key: index(16) },
   { name: "cpumap", request: request(16, 4, 4, 4), key: index(4) },
