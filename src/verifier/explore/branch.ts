@@ -33,7 +33,7 @@ import { aOf, baseTypeOf, constantHigh, constantLow, idOf, typeOf } from "../sta
 import type { State } from "../state/state.ts"
 import { SRC_OP } from "../verifier.ts"
 import { DESTINATION_IS_STACK, type Explorer, SOURCE_IS_STACK } from "./explorer.ts"
-import { frameOf, registerAt } from "./frames.ts"
+import { frameOf, registerAt, slotAt } from "./frames.ts"
 import { markNotNull, markPointerOrNull, registerNotNull } from "./null-pointers.ts"
 import { isPacketPointer, matchPacketPointers } from "./packet-ranges.ts"
 
@@ -252,12 +252,9 @@ function syncPlaces(x: Explorer, state: State, known: number, linked: readonly n
     const frame = frameOf(domain, state, place & 0xff)
     const index = (place >> 8) & 0xff
     const spilled = (place & 0x10000) !== 0
-    const reg = spilled ? x.slot(frame, index) : registerAt(frame, index)
+    const reg = spilled ? slotAt(frame, index) : registerAt(frame, index)
     if (reg === known) continue
     domain.syncRegister(reg, known)
-    if (state !== x.state || (place & 0xff) !== state.frames - 1) continue
-    if (spilled) x.scratchSlot(index)
-    else x.scratchRegister(index)
   }
 }
 

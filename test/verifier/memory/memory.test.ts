@@ -1,11 +1,16 @@
 import { expect, it } from "vitest"
 import { describeWith, requirement } from "../../support/requirements.ts"
 import { compare } from "./oracle.ts"
+import * as kernel from "./programs/kernel.ts"
 import * as regions from "./programs/regions.ts"
 import * as stack from "./programs/stack.ts"
 import { essence, type Table } from "./programs/table.ts"
 
-const tables: readonly Table[] = [...Object.values(stack), ...Object.values(regions)]
+const tables: readonly Table[] = [
+  ...Object.values(stack),
+  ...Object.values(regions),
+  ...Object.values(kernel),
+]
 
 for (const { title, cases, states } of tables)
   describeWith([requirement.linux()], `as Linux, ${title}`, () => {
