@@ -47,4 +47,7 @@ int bpf_strstr(const char *s1__ign, const char *s2__ign);
 int bpf_xdp_metadata_rx_timestamp(const struct xdp_md *ctx, u64 *timestamp);
 int bpf_xdp_metadata_rx_hash(const struct xdp_md *ctx, u32 *hash, int *rss_type);
 int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, u16 *vlan_proto, u16 *vlan_tci);
+void *bpf_arena_alloc_pages(void *p__map, void *addr__ign, u32 page_cnt, int node_id, u64 flags);
+void bpf_arena_free_pages(void *p__map, void *ptr__ign, u32 page_cnt);
+int bpf_arena_reserve_pages(void *p__map, void *ptr__ign, u32 page_cnt);
 `
