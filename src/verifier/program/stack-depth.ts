@@ -7,7 +7,7 @@
  * (private stacks).
  */
 
-import { BPF_LD_IMM64 } from "../../isa/index.ts"
+import { BPF_LD_IMM64, isKfuncCall } from "../../isa/index.ts"
 import {
   ERRNO,
   MAX_BPF_STACK,
@@ -16,6 +16,7 @@ import {
   TAIL_CALL_CALLER_STACK,
 } from "../../spec/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
+import { summarizeCall } from "../rules/calls/summary.ts"
 import { isFunctionAddress, isSubprogramCall } from "./flow.ts"
 import { subprogramStartingAt } from "./subprograms.ts"
 
@@ -93,6 +94,15 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
     const { end } = subprograms[subprog]
     let called = -1
     for (; insn < end; insn++) {
+      if (isThrow(x, insn)) {
+        const chain = [...path.map((frame) => frame.subprog), subprog]
+        if (chain.some((index) => subprograms[index].isCallback))
+          reject(
+            x,
+            `bpf_throw kfunc (insn ${insn}) cannot be called from callback subprog ${subprog}`,
+            ERRNO.EINVAL,
+          )
+      }
       if (isSubprogramCall(code, insn)) {
         called = subprogramStartingAt(code, insn + 1 + code.imm[insn])
       } else if (isFunctionAddress(code, insn)) {
@@ -129,6 +139,11 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
     insn = subprograms[called].start
     enter()
   }
+}
+
+/** Exceptions do not pass the frames of the kernel that call a callback. */
+function isThrow(x: Explorer, insn: number): boolean {
+  return isKfuncCall(x.code.instruction(insn)) && summarizeCall(x, insn)?.throws === true
 }
 
 function subprogramName(x: Explorer, index: number): string {
