@@ -15,7 +15,11 @@ import {
   type Process,
   type Received,
   type ReceiveOptions,
+  type RecordedEvent,
+  Recording,
   type RunOutcome,
+  readRecording,
+  replay,
   type Scheduler,
   type Step,
   type Task,
@@ -32,6 +36,8 @@ export type {
   Process,
   Received,
   ReceiveOptions,
+  RecordedEvent,
+  Recording,
   RunOutcome,
   Scheduler,
   Step,
@@ -187,6 +193,31 @@ export class EmbeddedKernel extends Kernel {
   /** Asks an LSM hook; 0, or the first negative errno that a program answers. */
   lsm(hook: string, fields: EventFields = {}, options?: EmitOptions): number {
     return this.engine.events.lsm(hook, fields, options)
+  }
+
+  /**
+   * Records what happens from now on: events with their fields, which {@link replay} lets happen
+   * again in another kernel.
+   *
+   * @example
+   * const recording = kernel.record()
+   * task.openat("/etc/passwd")
+   * recording.stop()
+   * writeFileSync("scenario.jsonl", recording.toLines())
+   */
+  record(): Recording {
+    return new Recording(this.engine)
+  }
+
+  /**
+   * Lets the events of a recording (its lines, or what {@link record} collected) happen here.
+   * Returns how many there were.
+   *
+   * @throws SyntaxError for a line that is no event, RangeError for an event that does not exist.
+   */
+  replay(recording: string | Iterable<RecordedEvent>): number {
+    const events = typeof recording === "string" ? readRecording(recording) : recording
+    return replay(this.engine, events)
   }
 
   /** Lines of bpf_trace_printk that nobody has read yet; they are taken out. */

@@ -24,8 +24,6 @@ import type { UserMemory } from "./user-memory.ts"
 export class Events {
   readonly functions: Functions
   readonly firing: Firing
-  /** Sees every event before the programs do: recordings. */
-  observer: ((name: string, fields: EventFields, options: EmitOptions) => void) | null = null
   private readonly kernel: KernelState
   private readonly user: UserMemory
 
@@ -83,7 +81,7 @@ export class Events {
 
   /** A tracepoint as the virtual kernel itself fires it: free while no program watches. */
   fire(name: string, fields: EventFields, options: EmitOptions): void {
-    this.observer?.(name, fields, options)
+    this.firing.observer?.(name, fields, options)
     const definition = resolveName(name)
     if (this.isWatched(definition, definition.name)) this.emit(name, fields, options)
   }

@@ -19,6 +19,8 @@ import type { UserMemory } from "./user-memory.ts"
 export interface KernelReference {
   /** Its address as programs see it. */
   kernelAddress(): bigint
+  /** What a recording keeps of it: a path. */
+  describe?(): string | number
 }
 
 /** What an event can be given: values by field (or parameter) name, tasks and objects as they are. */
@@ -58,6 +60,8 @@ export class Firing {
   /** Regions of the 8 bytes that a session program keeps from entry to return. */
   private readonly sessionRegions: number[] = []
   private depth = 0
+  /** Told of every event before programs see it, and of every result: recordings. */
+  observer: ((name: string, fields: EventFields, options: EmitOptions) => void) | null = null
 
   constructor(kernel: KernelState, hooks: Hooks, user: UserMemory) {
     this.kernel = kernel

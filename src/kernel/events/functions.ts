@@ -55,8 +55,31 @@ export class Functions {
     options: EmitOptions,
     body: () => number | bigint,
   ): number {
-    if (!this.isHooked(name)) return Number(body())
-    return Number(BigInt.asIntN(64, this.call(name, fields, options, body).returned))
+    const { observer } = this.firing
+    observer?.(`kprobe:${name}`, fields, options)
+    const result = this.isHooked(name)
+      ? Number(BigInt.asIntN(64, this.call(name, fields, options, body).returned))
+      : Number(body())
+    observer?.(`kretprobe:${name}`, { ...fields, return: result }, options)
+    return result
+  }
+
+  /** Only what sees a function return: fexit and kretprobe programs. */
+  returned(name: string, fields: EventFields, options: EmitOptions, result: bigint): void {
+    const { firing } = this
+    if (!this.isHooked(name)) return
+    firing.scoped((writer) => {
+      const params = firing.prototypeOf(name, "func")?.params
+      const args = firing.encodeArguments(params, fields, writer, name)
+      const value = BigInt.asUintN(64, result)
+      const saved = firing.argumentArray([...args, value], writer)
+      const fire: FireOptions = { ...options, functionIp: firing.kernel.kernelSymbol(name) ?? 0n }
+      const fexit = hookKey.trampoline(name, BPF_TRACE_FEXIT)
+      const count = args.length
+      firing.runAll(fexit, saved, 8 * (count + 1), { ...fire, count }, [])
+      const registers = this.registers(args, fire.functionIp ?? 0n, writer)
+      this.returnProbes(name, registers, value, fire, { outcomes: [], sessions: [] })
+    })
   }
 
   /** The same with everything that programs did; `body` absent: the function does not return. */

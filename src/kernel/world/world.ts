@@ -142,9 +142,9 @@ export class World {
 
   /** An LSM hook is asked about what a task is doing: 0 or a negative errno. */
   lsm(task: Process, hook: string, fields: EventFields): number {
-    const { functions, observer } = this.events
+    const { functions, firing } = this.events
     const options = this.options(task)
-    observer?.(`lsm:${hook}`, fields, options)
+    firing.observer?.(`lsm:${hook}`, fields, options)
     return functions.watchesLsm(hook, task) ? functions.lsm(hook, fields, options) : 0
   }
 
@@ -182,14 +182,14 @@ export class World {
       const regs = writer.allocate(PT_REGS.size)
       this.fillRegisters(regs, syscall.number, words)
       task.userRegisters = regs
-      this.events.observer?.(`syscalls:sys_enter_${name}`, args, this.options(task))
+      this.events.firing.observer?.(`syscalls:sys_enter_${name}`, args, this.options(task))
       if (watched) this.events.fireSyscall(syscall, { regs, args: words }, this.options(task))
       const run = (): number | bigint => body(new SyscallArguments(names, words, this.user))
       const ret = this.run(task, `__x64_sys_${name}`, { regs: writer.address(regs) }, run)
       this.kernel.clock.advance(ENTRY_NS)
       const { view } = this.kernel.memory
       view.setBigInt64(regs + PT_REGS.ax, BigInt(ret), true)
-      this.events.observer?.(`syscalls:sys_exit_${name}`, { ret }, this.options(task))
+      this.events.firing.observer?.(`syscalls:sys_exit_${name}`, { ret }, this.options(task))
       // A task that has exited never comes back from the call.
       if (watched && !task.hasExited) {
         const state = { regs, args: words, ret: BigInt(ret) }

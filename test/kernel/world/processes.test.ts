@@ -15,7 +15,7 @@ import { append, machine, watch } from "./support.ts"
 /** Names of the events that fire, oldest first. */
 function eventsOf(kernel: EmbeddedKernel): string[] {
   const seen: string[] = []
-  kernel.events.observer = (name) => {
+  kernel.events.firing.observer = (name) => {
     seen.push(name)
   }
   return seen
@@ -30,7 +30,8 @@ test("a shell runs a program: fork, exec, exit and wait in the order of Linux", 
   expect(shell.wait()).toBe(child.pid)
   expect(child.exitCode).toBe(0x200)
   const order = seen.filter(
-    (name) => !/inode_permission|^sched:sched_(switch|waking|wakeup$|migrate)/.test(name),
+    (name) =>
+      !/^k(ret)?probe:|inode_permission|^sched:sched_(switch|waking|wakeup$|migrate)/.test(name),
   )
   expect(order).toEqual([
     "syscalls:sys_enter_clone",
@@ -138,7 +139,7 @@ test("the same seed gives the same events at the same times", () => {
   const events = (seed: number): string[] => {
     const kernel = createEmbeddedKernel({ cpus: 2, seed })
     const seen: string[] = []
-    kernel.events.observer = (name, _, { task, cpu }) =>
+    kernel.events.firing.observer = (name, _, { task, cpu }) =>
       void seen.push(`${kernel.clock.now()} ${name} ${task?.pid} ${cpu}`)
     const task = kernel.tasks.spawn() as Process
     kernel.world.files.write("/data", new Uint8Array(100_000), { cached: false })
