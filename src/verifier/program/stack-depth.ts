@@ -7,7 +7,7 @@
  * (private stacks).
  */
 
-import { BPF_LD_IMM64, isKfuncCall } from "../../isa/index.ts"
+import { BPF_CALL, BPF_JMP, BPF_LD_IMM64, BPF_PSEUDO_KFUNC_CALL } from "../../isa/index.ts"
 import {
   ERRNO,
   MAX_BPF_STACK,
@@ -143,7 +143,9 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
 
 /** Exceptions do not pass the frames of the kernel that call a callback. */
 function isThrow(x: Explorer, insn: number): boolean {
-  return isKfuncCall(x.code.instruction(insn)) && summarizeCall(x, insn)?.throws === true
+  const { code } = x
+  if (code.opcode[insn] !== (BPF_JMP | BPF_CALL)) return false
+  return code.src[insn] === BPF_PSEUDO_KFUNC_CALL && summarizeCall(x, insn)?.throws === true
 }
 
 function subprogramName(x: Explorer, index: number): string {
