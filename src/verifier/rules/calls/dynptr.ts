@@ -42,6 +42,7 @@ import {
 } from "../../state/registers.ts"
 import type { Verifier } from "../../verifier.ts"
 import { checkMemoryAccess } from "../memory/memory-access.ts"
+import { clearDynptr, destroyDynptrAtSlot } from "./dynptr-slots.ts"
 import { invalidateRegister, releaseReference } from "./references.ts"
 import { clearSlot, MISPLACED, setSlot, slotIs, stackObjectSlot } from "./stack-object.ts"
 
@@ -77,34 +78,6 @@ function markDynptr(v: Verifier, reg: number, type: number, first: boolean, id: 
 /** Register `reg` (address) becomes a dynptr that a callback or global function is given. */
 export function markDynptrArgument(v: Verifier, reg: number, type: number): void {
   markDynptr(v, reg, type, true, v.newId())
-}
-
-/** Linux: invalidate_dynptr. `spi` is the first slot. */
-function clearDynptr(v: Verifier, frame: number, spi: number): void {
-  clearSlot(v, frame, spi)
-  clearSlot(v, frame, spi - 1)
-  v.noteStackWrite(frame, spi - 1, spi)
-}
-
-/**
- * A store to stack slot `spi` of frame `n`: a dynptr that has a part there is gone, with the
- * slices made of it; one that owns a reference may not be overwritten.
- */
-export function destroyDynptrAtSlot(v: Verifier, frame: number, spi: number): void {
-  const { domain } = v
-  if (v.slotType(frame, spi, 0) !== STACK_DYNPTR) return
-  const first = bOf(domain, v.slot(frame, spi)) === 0 ? spi + 1 : spi
-  const object = v.slot(frame, first)
-  if (aOf(domain, object) === BPF_DYNPTR_TYPE_RINGBUF)
-    v.reject(ERRNO.EINVAL, "cannot overwrite referenced dynptr", { rule: "dynptr-overwritten" })
-  v.scratchSlot(first)
-  v.scratchSlot(first - 1)
-  const id = idOf(domain, object)
-  v.forEachRegister((reg) => {
-    if ((typeOf(domain, reg) & ~PTR_MAYBE_NULL) !== PTR_TO_MEM || bOf(domain, reg) !== id) return
-    invalidateRegister(v, reg)
-  })
-  clearDynptr(v, frame, first)
 }
 
 /** What an argument that is a dynptr must be. */

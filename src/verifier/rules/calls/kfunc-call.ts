@@ -5,7 +5,7 @@
  * Source: linux v6.18 kernel/bpf/verifier.c check_kfunc_call, add_kfunc_call.
  */
 
-import { isKfuncCall } from "../../../isa/index.ts"
+import { BPF_CALL, BPF_JMP, BPF_PSEUDO_KFUNC_CALL } from "../../../isa/index.ts"
 import { ERRNO } from "../../../spec/errno.ts"
 import { MAX_KFUNC_DESCS } from "../../../spec/limits.ts"
 import { DEF_NOT_SUBREG } from "../../state/register-types.ts"
@@ -59,16 +59,20 @@ function checkReference(v: Verifier, insn: number, seen: Set<number>): void {
   seen.add(id)
 }
 
+function isKfuncCall({ code }: Verifier, insn: number): boolean {
+  return code.opcode[insn] === (BPF_JMP | BPF_CALL) && code.src[insn] === BPF_PSEUDO_KFUNC_CALL
+}
+
 /** Before exploration: all functions of the kernel that the program calls exist. */
 export function checkKfuncReferences(v: Verifier): void {
   const seen = new Set<number>()
   for (let insn = 0; insn < v.code.length; insn++)
-    if (isKfuncCall(v.code.instruction(insn))) checkReference(v, insn, seen)
+    if (isKfuncCall(v, insn)) checkReference(v, insn, seen)
 }
 
 /** After exploration: instruction `insn`, which is not dead, calls a function that nobody resolved. */
 export function isUnresolvedKfunc(v: Verifier, insn: number): boolean {
-  return v.code.imm[insn] === 0 && isKfuncCall(v.code.instruction(insn))
+  return v.code.imm[insn] === 0 && isKfuncCall(v, insn)
 }
 
 function permitted(v: Verifier): KfuncRule {

@@ -7,6 +7,7 @@
 
 import type { Btf, BtfFuncProto } from "../../../btf/index.ts"
 import { type Kfunc, type KfuncFlag, kfuncAllowed, kfuncByName } from "../../../spec/kfuncs.ts"
+import type { VerifierInput } from "../../input.ts"
 import type { Verifier } from "../../verifier.ts"
 
 /** A kfunc that exists. */
@@ -21,7 +22,7 @@ export interface KfuncRule {
   has(flag: KfuncFlag): boolean
 }
 
-const tables = new WeakMap<Btf, Map<number, KfuncRule | null>>()
+const tables = new WeakMap<VerifierInput, Map<number, KfuncRule | null>>()
 
 function makeRule(v: Verifier, btf: Btf, id: number): KfuncRule | null {
   if (id <= 0 || id >= btf.typeCount || btf.kindOf(id) !== "func") return null
@@ -49,24 +50,17 @@ export function kfuncAt(v: Verifier, insn: number): KfuncRule | null {
   const { code, input } = v
   // A module's BTF would come by the instruction's offset into fd_array.
   if (code.off[insn] !== 0) return null
-  const btf = input.kernelBtf()
-  const key = v.code.imm[insn]
-  let table = tables.get(btf)
+  let table = tables.get(input)
   if (table === undefined) {
     table = new Map()
-    tables.set(btf, table)
+    tables.set(input, table)
   }
-  const known = table.get(key)
-  if (known !== undefined) {
-    if (known === null || known.kfunc === null) return known
-    const { type, expectedAttachType, implemented } = input
-    const allowed =
-      kfuncAllowed(known.kfunc, type, expectedAttachType) &&
-      (implemented?.({ kfunc: known.name }) ?? true)
-    return allowed === known.allowed ? known : { ...known, allowed }
+  const id = code.imm[insn]
+  let rule = table.get(id)
+  if (rule === undefined) {
+    rule = makeRule(v, input.kernelBtf(), id)
+    table.set(id, rule)
   }
-  const rule = makeRule(v, btf, key)
-  table.set(key, rule)
   return rule
 }
 
