@@ -22,7 +22,6 @@ import {
   DYNPTR_TYPE_SKB,
   DYNPTR_TYPE_SKB_META,
   DYNPTR_TYPE_XDP,
-  PTR_MAYBE_NULL,
   PTR_TO_MEM,
   PTR_TO_STACK,
   STACK_DYNPTR,
@@ -31,7 +30,6 @@ import {
   aOf,
   bOf,
   framenoOf,
-  idOf,
   refObjIdOf,
   setA,
   setB,
@@ -44,7 +42,7 @@ import type { Verifier } from "../../verifier.ts"
 import { checkMemoryAccess } from "../memory/memory-access.ts"
 import { clearDynptr, destroyDynptrAtSlot } from "./dynptr-slots.ts"
 import { invalidateRegister, releaseReference } from "./references.ts"
-import { clearSlot, MISPLACED, setSlot, slotIs, stackObjectSlot } from "./stack-object.ts"
+import { MISPLACED, setSlot, slotIs, stackObjectSlot } from "./stack-object.ts"
 
 const DYNPTR_SIZE = 16
 const DYNPTR_SLOTS = 2

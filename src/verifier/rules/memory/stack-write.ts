@@ -29,7 +29,7 @@ import {
   typeOf,
 } from "../../state/registers.ts"
 import type { Verifier } from "../../verifier.ts"
-import { destroyDynptrAtSlot } from "../calls/dynptr.ts"
+import { destroyDynptrAtSlot } from "../calls/dynptr-slots.ts"
 import {
   checkFastcallStack,
   destroySpill,
