@@ -9,6 +9,7 @@ import {
   BPF_ADD,
   BPF_ADDR_SPACE_CAST,
   BPF_ALU64,
+  BPF_AND,
   BPF_ARSH,
   BPF_DIV,
   BPF_END,
@@ -16,6 +17,7 @@ import {
   BPF_MOD,
   BPF_MOV,
   BPF_NEG,
+  BPF_OR,
   BPF_RSH,
   BPF_SUB,
   BPF_X,
@@ -44,6 +46,7 @@ import {
 } from "../state/registers.ts"
 import { DST_OP, DST_OP_NO_MARK, SRC_OP } from "../verifier.ts"
 import type { Explorer } from "./explorer.ts"
+import { frameOf, registerAt } from "./frames.ts"
 
 /** Scratch register for immediate operands. */
 const IMMEDIATE = 18
@@ -54,6 +57,7 @@ export function arithmetic(x: Explorer): void {
   if (operation === BPF_END || operation === BPF_NEG) swapOrNegate(x, operation)
   else if (operation === BPF_MOV) move(x)
   else operate(x, operation)
+  x.checkBounds(x.reg(code.dst[insn]), "alu")
 }
 
 function swapOrNegate(x: Explorer, operation: number): void {
@@ -65,13 +69,23 @@ function swapOrNegate(x: Explorer, operation: number): void {
       rule: "pointer-arithmetic",
       register: dst,
     })
-  if (operation === BPF_NEG && typeOf(domain, x.reg(dst)) === SCALAR_VALUE) {
+  if (typeOf(domain, x.reg(dst)) === SCALAR_VALUE) {
     x.checkRegister(dst, DST_OP_NO_MARK)
-    operateOnScalars(x, x.reg(dst), x.reg(dst), operation)
+    if (operation === BPF_NEG) operateOnScalars(x, x.reg(dst), x.reg(dst), operation)
+    else changeByteOrder(x)
   } else {
     x.checkRegister(dst, DST_OP)
-    noteWidth(x, dst)
   }
+  noteWidth(x, dst)
+}
+
+/** le, be and bswap keep the lower bits, as they are or reversed. */
+function changeByteOrder(x: Explorer): void {
+  const { code, domain, insn } = x
+  const opcode = code.opcode[insn]
+  const swaps = (opcode & 7) === BPF_ALU64 || (opcode & 0x08) === BPF_X
+  const dst = x.reg(code.dst[insn])
+  domain.byteOrder(dst, code.imm[insn], swaps ? 1 : 0)
 }
 
 function noteWidth(x: Explorer, register: number): void {
@@ -234,9 +248,24 @@ function checkImmediate(x: Explorer, operation: number, wide: boolean): void {
     x.reject(ERRNO.EINVAL, `invalid shift ${imm}`, { rule: "invalid-shift" })
 }
 
+/**
+ * A mask that is 0 or -1 (as a sign shifted over the whole word is) and then selects a constant:
+ * both cases are explored, for together they would be any value.
+ */
+function forkOnMask(x: Explorer, dst: number, src: number, operation: number): void {
+  const { code, domain, insn } = x
+  const bits = domain.forkWidth(dst, src, operation)
+  if (bits === 0) return
+  const other = x.pushBranch(insn, insn, false)
+  const frame = frameOf(domain, other, other.frames - 1)
+  domain.setFork(registerAt(frame, code.dst[insn]), bits, 0)
+  domain.setFork(dst, bits, -1)
+}
+
 function operateOnScalars(x: Explorer, dst: number, src: number, operation: number): void {
   const { code, domain, insn } = x
   const wide = (code.opcode[insn] & 7) === BPF_ALU64 ? 1 : 0
+  if (operation === BPF_AND || operation === BPF_OR) forkOnMask(x, dst, src, operation)
   domain.alu(dst, src, operation, wide, code.off[insn])
   if (operation === BPF_NEG) return
   const links = x.bpfCapable && (operation === BPF_ADD || operation === BPF_SUB)

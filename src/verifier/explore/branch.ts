@@ -34,6 +34,7 @@ import type { State } from "../state/state.ts"
 import { SRC_OP } from "../verifier.ts"
 import { DESTINATION_IS_STACK, type Explorer, SOURCE_IS_STACK } from "./explorer.ts"
 import { frameOf, registerAt, slotAt } from "./frames.ts"
+import { insnOfFrame } from "./loops.ts"
 import { markNotNull, markPointerOrNull, registerNotNull } from "./null-pointers.ts"
 import { isPacketPointer, matchPacketPointers } from "./packet-ranges.ts"
 
@@ -42,6 +43,8 @@ const CONSTANT = 16
 const CONSTANT_TAKEN = 17
 /** Where linked registers are listed: behind the scratch registers. */
 const LINKED_LIST = 24
+/** Live registers by frame, a word each. */
+const LIVE_MASKS = 26
 
 export function conditionalJump(x: Explorer): void {
   const { code, domain, insn } = x
@@ -87,7 +90,12 @@ export function conditionalJump(x: Explorer): void {
 
   if (typeOf(domain, dst) === SCALAR_VALUE && typeOf(domain, src) === SCALAR_VALUE) {
     const insane = domain.branchRefine(otherDst, otherSrc, dst, src, operation, is32)
-    if (insane !== 0) x.refinementsInsane++
+    if (insane !== 0) {
+      x.checkBounds(otherDst, "true_reg1")
+      x.checkBounds(otherSrc, "true_reg2")
+      x.checkBounds(dst, "false_reg1")
+      x.checkBounds(src, "false_reg2")
+    }
     shareWithLinked(x, { dst, src, otherDst, otherSrc, fromRegister, other, linked })
   }
   if (fromRegister && is32 === 0) comparePointers(x, { dst, src, otherDst, otherSrc, operation })
@@ -205,11 +213,16 @@ function packetBranchTaken(x: Explorer, dst: number, src: number, operation: num
 function collectLinked(x: Explorer, dst: number, src: number): number[] {
   const { domain, state } = x
   const list = x.scratch(LINKED_LIST)
+  const wanted = (reg: number) => typeOf(domain, reg) === SCALAR_VALUE && idOf(domain, reg) !== 0
+  const sources = src !== 0 && wanted(src)
+  if (!sources && !wanted(dst)) return []
+  // Only registers that are still needed are looked at, in each frame where it stands.
+  const live = x.scratch(LIVE_MASKS)
+  for (let n = 0; n < state.frames; n++)
+    domain.i32[(live >> 2) + n] = x.code.live[insnOfFrame(x, state, n)]
   let count = 0
-  if (src !== 0 && typeOf(domain, src) === SCALAR_VALUE && idOf(domain, src) !== 0)
-    count = domain.collectLinked(state.frames, idOf(domain, src), list, count)
-  if (typeOf(domain, dst) === SCALAR_VALUE && idOf(domain, dst) !== 0)
-    count = domain.collectLinked(state.frames, idOf(domain, dst), list, count)
+  if (sources) count = domain.collectLinked(state.frames, idOf(domain, src), list, count, live)
+  if (wanted(dst)) count = domain.collectLinked(state.frames, idOf(domain, dst), list, count, live)
   if (count < 2) return []
   const places: number[] = []
   for (let index = 0; index < count; index++)

@@ -9,6 +9,7 @@ import { BPF_COMPLEXITY_LIMIT_JMP_SEQ, BPF_PROG_FLAG, ERRNO } from "../../spec/i
 import type { Domain } from "../domain/domain.ts"
 import type { VerifierInput, VerifierMap } from "../input.ts"
 import type { Log } from "../log/log.ts"
+import { invariantViolation } from "../log/register.ts"
 import { SourceLines } from "../log/source-lines.ts"
 import { stateLine } from "../log/state-line.ts"
 import type { Code, Subprogram } from "../program/code.ts"
@@ -128,8 +129,6 @@ export class Explorer implements Verifier {
   scratchedRegisters = 0
   /** Which list entry a kept state belongs to. */
   readonly keptBy: Map<State, ExploredState> = new Map()
-  /** Branches whose refinement left nothing possible: they are explored all the same. */
-  refinementsInsane = 0
   /** Global functions that were explored on their own. */
   readonly verified: Set<number> = new Set()
   /** Where the last instruction's line began and ended, to append the changes to it. */
@@ -596,7 +595,17 @@ export class Explorer implements Verifier {
   }
 
   verbose(text: string): void {
-    if (this.logging) this.log.write(text)
+    if (this.input.logLevel !== 0) this.log.write(text)
+  }
+
+  /**
+   * Ranges that contradict each other, on paths that cannot be taken, are forgotten; Linux says
+   * so. `context` is where it happened.
+   */
+  checkBounds(reg: number, context: string): void {
+    if (this.domain.boundsInsane(reg) === 0) return
+    this.verbose(`${invariantViolation(this.domain, reg, context)}\n`)
+    this.domain.setUnbounded(reg)
   }
 
   /** The source line of an instruction, if it is another than the last one printed. */

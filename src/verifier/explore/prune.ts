@@ -134,7 +134,7 @@ function compareUnfinished(x: Explorer, kept: ExploredState, insn: number): numb
 
 function rejectLoop(x: Explorer, old: State, insn: number): never {
   const message = `infinite loop detected at insn ${insn}`
-  if (x.logging) {
+  if (x.input.logLevel !== 0) {
     x.printLine(insn)
     x.log.write(`${message}\ncur state:`)
     x.printState(x.state, x.state.frames - 1, true)

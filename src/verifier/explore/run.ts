@@ -46,7 +46,6 @@ import { State } from "../state/state.ts"
 import { arithmetic } from "./alu.ts"
 import { conditionalJump } from "./branch.ts"
 import { type Explorer, MAIN_FUNC } from "./explorer.ts"
-import { insnOfFrame } from "./loops.ts"
 import { finishPath, isVisited } from "./prune.ts"
 
 /** Explores subprogram `subprog` (0: the program itself) from its entry. */
@@ -171,22 +170,24 @@ function stepInstruction(x: Explorer): number {
   switch (opcode & 7) {
     case BPF_ALU:
     case BPF_ALU64:
+      x.liveness.visit(x, insn)
       arithmetic(x)
       return GO_ON
     case BPF_LDX:
       checkLoadStore(x)
-      commitStack(x, insn, false)
+      x.liveness.commit(x, insn, false)
       return GO_ON
     case BPF_ST:
       checkLoadStore(x)
-      commitStack(x, insn, true)
+      x.liveness.commit(x, insn, true)
       return GO_ON
     case BPF_STX:
       if ((opcode & 0xe0) === BPF_ATOMIC) checkAtomic(x)
       else checkLoadStore(x)
-      commitStack(x, insn, true)
+      x.liveness.commit(x, insn, true)
       return GO_ON
     case BPF_LD:
+      x.liveness.visit(x, insn)
       if ((opcode & 0xe0) === BPF_ABS || (opcode & 0xe0) === BPF_IND) {
         checkLegacyLoad(x)
         return GO_ON
@@ -203,7 +204,9 @@ function jump(x: Explorer): number {
   const opcode = code.opcode[insn]
   const operation = opcode & 0xf0
   x.jumpsProcessed++
-  if ((opcode & 7) === BPF_JMP && operation === BPF_CALL) return call(x)
+  const calls = (opcode & 7) === BPF_JMP && operation === BPF_CALL
+  if (!calls || code.src[insn] === BPF_PSEUDO_CALL) x.liveness.visit(x, insn)
+  if (calls) return call(x)
   if ((opcode & 7) === BPF_JMP && operation === BPF_EXIT) return exit(x, false)
   if (operation === BPF_JA) {
     x.insn += (opcode & 7) === BPF_JMP32 ? code.imm[insn] : code.off[insn]
@@ -224,7 +227,8 @@ function call(x: Explorer): number {
     if (summarizeCall(x, insn)?.throws) return exit(x, true)
   } else checkHelperCall(x)
   x.scratchRegister(0)
-  if (x.state.frames === frames) commitStack(x, insn, true)
+  if (kind === BPF_PSEUDO_CALL) x.liveness.abandon()
+  else if (x.state.frames === frames) x.liveness.commit(x, insn, true)
   else x.liveness.abandon()
   return GO_ON
 }
@@ -244,14 +248,4 @@ function exit(x: Explorer, exception: boolean): number {
   }
   checkReturnValue(x, 0)
   return PATH_ENDS
-}
-
-/** What the instruction read and wrote of the stack is final. */
-function commitStack(x: Explorer, insn: number, mayWrite: boolean): void {
-  x.liveness.commit(
-    x.state.frames,
-    (n) => (n === x.state.frames - 1 ? insn : insnOfFrame(x, x.state, n)),
-    insn,
-    mayWrite,
-  )
 }

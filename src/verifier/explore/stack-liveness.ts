@@ -7,13 +7,16 @@
  * flow over the subprogram then gives the slots that are live. What a callee reads of a caller's
  * stack is held to be read by the call.
  *
- * Invariant: a state whose continuations have all been explored was explored through instructions
- * whose reads are in here, so a slot that is not live is never read again.
+ * Invariants: a state whose continuations have all been explored was explored through instructions
+ * whose reads are in here, so a slot that is not live is never read again; what is live only ever
+ * grows (an instruction that was not visited yet counts as overwriting everything), so changes are
+ * carried backwards from where they happened and nothing is computed twice.
  */
 
 import type { Code } from "../program/code.ts"
-import { SECOND_SLOT } from "../program/code.ts"
 import { edgesOf } from "../program/flow.ts"
+import type { Explorer } from "./explorer.ts"
+import { insnOfFrame } from "./loops.ts"
 
 /** What is known of one frame of one chain of calls: two words (slots 0-31, 32-63) an instruction. */
 interface Chain {
@@ -23,7 +26,8 @@ interface Chain {
   readonly writes: Int32Array
   readonly visited: Uint8Array
   readonly live: Int32Array
-  stale: boolean
+  /** Instructions whose reads or writes changed since the last flow. */
+  changed: number[]
 }
 
 export class StackLiveness {
@@ -58,17 +62,16 @@ export class StackLiveness {
   }
 
   /**
-   * The current instruction is done: `callsites` gives the instruction that each outer frame is
-   * at. `mayWrite`: it is of a kind that writes to the stack, if not on this visit.
+   * The current instruction is done. `mayWrite`: it is of a kind that writes to the stack, if not
+   * on this visit.
    */
-  commit(
-    frames: number,
-    callsites: (frame: number) => number,
-    insn: number,
-    mayWrite: boolean,
-  ): void {
-    if (this.touched === 0 && !mayWrite) return
-    if (!this.valid) this.lookUp(frames, callsites)
+  commit(x: Explorer, insn: number, mayWrite: boolean): void {
+    if (this.touched === 0 && !mayWrite) {
+      this.visit(x, insn)
+      return
+    }
+    if (!this.valid) this.lookUp(x)
+    const { frames } = x.state
     for (let frame = 0; frame < frames; frame++) {
       const innermost = frame === frames - 1
       const chain = this.current[frame]
@@ -89,43 +92,63 @@ export class StackLiveness {
   }
 
   private add(chain: Chain, insn: number, frame: number, own: boolean): void {
-    const at = (insn - chain.start) * 2
-    for (let half = 0; half < 2; half++) {
-      const read = this.reads[frame * 2 + half]
-      if ((chain.reads[at + half] | read) !== chain.reads[at + half]) {
-        chain.reads[at + half] |= read
-        chain.stale = true
-      }
-      if (!own) continue
-      const write = this.writes[frame * 2 + half]
-      const before = chain.writes[at + half]
-      const after = chain.visited[insn - chain.start] ? before & write : write
-      if (after !== before) {
-        chain.writes[at + half] = after
-        chain.stale = true
-      }
+    const index = insn - chain.start
+    const at = index * 2
+    const { reads, writes } = chain
+    const readLow = reads[at] | this.reads[frame * 2]
+    const readHigh = reads[at + 1] | this.reads[frame * 2 + 1]
+    let writeLow = writes[at]
+    let writeHigh = writes[at + 1]
+    if (own) {
+      writeLow &= this.writes[frame * 2]
+      writeHigh &= this.writes[frame * 2 + 1]
+    } else if (chain.visited[index] === 0) {
+      // A call that waits for its callee overwrites nothing.
+      writeLow = 0
+      writeHigh = 0
     }
-    if (own && chain.visited[insn - chain.start] === 0) {
-      chain.visited[insn - chain.start] = 1
-      chain.stale = true
-    }
+    chain.visited[index] = 1
+    if (
+      readLow === reads[at] &&
+      readHigh === reads[at + 1] &&
+      writeLow === writes[at] &&
+      writeHigh === writes[at + 1]
+    )
+      return
+    reads[at] = readLow
+    reads[at + 1] = readHigh
+    writes[at] = writeLow
+    writes[at + 1] = writeHigh
+    chain.changed.push(insn)
+  }
+
+  /** An instruction that neither reads nor writes the stack was visited. */
+  visit(x: Explorer, insn: number): void {
+    if (!this.valid) this.lookUp(x)
+    const chain = this.current[x.state.frames - 1]
+    const index = insn - chain.start
+    if (chain.visited[index] !== 0) return
+    chain.visited[index] = 1
+    chain.writes[index * 2] = 0
+    chain.writes[index * 2 + 1] = 0
+    chain.changed.push(insn)
   }
 
   /** Live slots of a frame of a chain at `insn`: [slots 0-31, slots 32-63]. */
   liveAt(key: string, insn: number): readonly [low: number, high: number] {
     const chain = this.chains.get(key)
     if (chain === undefined || insn < chain.start || insn >= chain.end) return ALL
-    if (chain.stale) this.flow(chain)
+    if (chain.changed.length > 0) this.flow(chain)
     const at = (insn - chain.start) * 2
     return [chain.live[at], chain.live[at + 1]]
   }
 
-  private lookUp(frames: number, callsites: (frame: number) => number): void {
+  private lookUp(x: Explorer): void {
     this.current = []
     this.currentInsns = []
     let key = ""
-    for (let frame = 0; frame < frames; frame++) {
-      const insn = callsites(frame)
+    for (let frame = 0; frame < x.state.frames; frame++) {
+      const insn = insnOfFrame(x, x.state, frame)
       this.current.push(this.chainAt(key, insn))
       this.currentInsns.push(insn)
       key = `${key}${insn},`
@@ -143,10 +166,10 @@ export class StackLiveness {
       start: subprogram.start,
       end: subprogram.end,
       reads: new Int32Array(length * 2),
-      writes: new Int32Array(length * 2),
+      writes: new Int32Array(length * 2).fill(-1),
       visited: new Uint8Array(length),
       live: new Int32Array(length * 2),
-      stale: true,
+      changed: [],
     }
     this.chains.set(key, chain)
     return chain
@@ -154,26 +177,31 @@ export class StackLiveness {
 
   private flow(chain: Chain): void {
     const { code } = this
-    const { start, end, live, reads, writes } = chain
-    live.fill(0)
-    for (let changed = true; changed; ) {
-      changed = false
-      for (let insn = end - 1; insn >= start; insn--) {
-        if (code.marks[insn] & SECOND_SLOT) continue
-        const { next, target } = edgesOf(code, insn)
-        const at = (insn - start) * 2
-        for (let half = 0; half < 2; half++) {
-          let out = 0
-          if (next >= start && next < end) out |= live[(next - start) * 2 + half]
-          if (target >= start) out |= live[(target - start) * 2 + half]
-          const before = (out & ~writes[at + half]) | reads[at + half]
-          if (before === live[at + half]) continue
-          live[at + half] = before
-          changed = true
-        }
+    const { start, end, live, reads, writes, changed } = chain
+    const from = code.predecessors()
+    // The last ones first: most changes travel backwards through the program.
+    changed.sort((first, second) => first - second)
+    for (let insn = changed.pop(); insn !== undefined; insn = changed.pop()) {
+      const { next, target } = edgesOf(code, insn)
+      let low = 0
+      let high = 0
+      if (next >= start && next < end) {
+        low |= live[(next - start) * 2]
+        high |= live[(next - start) * 2 + 1]
       }
+      if (target >= start) {
+        low |= live[(target - start) * 2]
+        high |= live[(target - start) * 2 + 1]
+      }
+      const at = (insn - start) * 2
+      low = (low & ~writes[at]) | reads[at]
+      high = (high & ~writes[at + 1]) | reads[at + 1]
+      if (low === live[at] && high === live[at + 1]) continue
+      live[at] = low
+      live[at + 1] = high
+      for (let index = from.first[insn]; index < from.first[insn + 1]; index++)
+        changed.push(from.insns[index])
     }
-    chain.stale = false
   }
 }
 

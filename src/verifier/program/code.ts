@@ -4,6 +4,7 @@
  */
 
 import { decodeInstruction, INSN_SIZE, type Instruction } from "../../isa/index.ts"
+import { findPredecessors } from "./predecessors.ts"
 
 /** Bits of {@link Code.marks}. */
 export const PRUNE_POINT = 1
@@ -48,6 +49,12 @@ export interface Subprogram {
   fastcallStackOffset: number
 }
 
+/** Instructions before instruction `i`: `insns[first[i]]` to `insns[first[i + 1] - 1]`. */
+export interface Predecessors {
+  readonly first: Int32Array
+  readonly insns: Int32Array
+}
+
 export class Code {
   readonly bytes: Uint8Array
   readonly length: number
@@ -82,19 +89,30 @@ export class Code {
     this.scc = new Int32Array(length)
     this.pointerType = new Int32Array(length)
     this.mapIndex = new Int32Array(length).fill(-1)
-    for (let insn = 0; insn < length; insn++) this.decode(insn)
+    this.decode()
+  }
+
+  private sources: Predecessors | null = null
+
+  /** Which instructions come directly before each, within its subprogram. */
+  predecessors(): Predecessors {
+    this.sources ??= findPredecessors(this)
+    return this.sources
   }
 
   instruction(insn: number): Instruction {
     return decodeInstruction(this.bytes, insn)
   }
 
-  private decode(insn: number): void {
-    const { opcode, dst, src, off, imm } = this.instruction(insn)
-    this.opcode[insn] = opcode
-    this.dst[insn] = dst
-    this.src[insn] = src
-    this.off[insn] = off
-    this.imm[insn] = imm
+  private decode(): void {
+    const { bytes } = this
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (let insn = 0, at = 0; insn < this.length; insn++, at += INSN_SIZE) {
+      this.opcode[insn] = bytes[at]
+      this.dst[insn] = bytes[at + 1] & 15
+      this.src[insn] = bytes[at + 1] >> 4
+      this.off[insn] = view.getInt16(at + 2, true)
+      this.imm[insn] = view.getInt32(at + 4, true)
+    }
   }
 }
