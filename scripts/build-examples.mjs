@@ -14,6 +14,7 @@ const folders = [
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(root, "examples", entry.name)),
   join(root, "test/kernels/programs"),
+  join(root, "test/kernels/sockets"),
 ]
 for (const cwd of folders) {
   for (const source of readdirSync(cwd).filter((name) => name.endsWith(".bpf.c"))) {

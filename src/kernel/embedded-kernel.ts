@@ -31,6 +31,7 @@ import {
   NetworkStack,
   type RedirectTarget,
   SocketCalls,
+  SocketDescriptors,
 } from "./net/index.ts"
 import { Bpffs } from "./objects/bpffs.ts"
 import type { BtfObject } from "./objects/btf-object.ts"
@@ -94,6 +95,8 @@ export class EmbeddedKernel implements KernelInterface {
   readonly network: NetworkStack
   /** System calls on sockets. */
   readonly sockets: SocketCalls
+  /** Sockets by file descriptor. */
+  readonly descriptors: SocketDescriptors
   readonly events: Events
   /** Files, processes, scheduler and disk. */
   readonly world: VirtualWorld
@@ -241,6 +244,7 @@ export class EmbeddedKernel implements KernelInterface {
       statsUsers: 0,
       heldMaps: new WeakMap(),
     }
+    this.descriptors = new SocketDescriptors(this.tables.fds, this.sockets)
     this.tracing = new Tracing(this.tables, this.world)
   }
 

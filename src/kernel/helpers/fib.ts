@@ -80,7 +80,8 @@ function lookup(machine: HelperMachine, question: Question): number {
   const route = namespace.lookup(destination, { ...(device && { device }), table })
   const kind = refusal(route)
   if (kind !== 0 || route === undefined || route.device === null) return kind
-  const mtu = route.mtu || route.device.mtu
+  // Of IPv4 routes only a locked MTU would count (ip_mtu_from_fib_result).
+  const mtu = (family === AF_INET6 && route.mtu) || route.device.mtu
   if (totalBytes > mtu) {
     view.setUint16(at + TOT_LEN, mtu, true)
     return RESULT.BPF_FIB_LKUP_RET_FRAG_NEEDED

@@ -87,7 +87,7 @@ function getsockopt(machine: HelperMachine): number | undefined {
 /** TCP_BPF_SYN and its like: the peer's SYN while the connection is being set up; null: another option. */
 function synOption(socket: Socket, level: number, name: number): Uint8Array | number | null {
   if (level !== SOL_TCP || name < TCP_OPTION.BPF_SYN || name > TCP_OPTION.BPF_SYN_MAC) return null
-  const packet = socket.tcp?.synPacket ?? socket.tcp?.savedSyn
+  const packet = socket.isRequest ? socket.tcp?.synPacket : socket.tcp?.savedSyn
   if (!packet || name === TCP_OPTION.BPF_SYN_MAC) return -ERRNO.ENOENT
   const header = packet[0] >> 4 === 4 ? (packet[0] & 15) * 4 : 40
   return name === TCP_OPTION.BPF_SYN ? packet.slice(header) : packet

@@ -82,7 +82,7 @@ function updateFromOps(machine: HelperMachine): number | undefined {
   if (found === undefined) return undefined
   const run = machine.environment.network
   if (!run?.socket || !UPDATING.includes(run.sockOps?.op ?? 0)) return -ERRNO.EOPNOTSUPP
-  return found.map.put(found.key, run.socket, flagsArgument(machine, 4))
+  return found.map.put(found.key, run.socket, flagsArgument(machine, 4), true)
 }
 
 /** long bpf_sk_select_reuseport(ctx, map, key, flags) */

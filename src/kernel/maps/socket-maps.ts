@@ -191,9 +191,12 @@ export class SocketMap extends SocketTableMap {
     return typeof socket === "number" ? socket : this.put(key, socket, flags)
   }
 
-  /** sock_map_update_common, sock_hash_update_common. */
-  put(key: number, socket: Socket, flags: number): number {
-    if (!isSuitable(socket)) return -ERRNO.EOPNOTSUPP
+  /**
+   * sock_map_update_common, sock_hash_update_common; `anyState`: for sock_ops programs, which only
+   * see sockets that are about to be connected.
+   */
+  put(key: number, socket: Socket, flags: number, anyState = false): number {
+    if (!anyState && !isSuitable(socket)) return -ERRNO.EOPNOTSUPP
     if (flags >>> 0 > BPF_UPDATE_FLAG.BPF_EXIST) return -ERRNO.EINVAL
     if (!this.inRange(key)) return -ERRNO.E2BIG
     const text = this.keyText(key)
@@ -224,7 +227,7 @@ export class SocketMap extends SocketTableMap {
   /** A listening socket is only found, its data does not go through programs. */
   private link(socket: Socket): number {
     const psock = socket.psock ?? createPsock()
-    if (!psock.maps.has(this) && socket.state !== TCP.LISTEN) {
+    if (socket.state !== TCP.LISTEN) {
       const busy = takePrograms(psock, this.programs)
       if (busy !== 0) return busy
     }
@@ -290,7 +293,7 @@ export class SocketMap extends SocketTableMap {
 function isSuitable(socket: Socket): boolean {
   if (socket.protocol === IPPROTO_TCP)
     return socket.state === TCP.ESTABLISHED || socket.state === TCP.LISTEN
-  if (socket.protocol === IPPROTO_UDP) return true
+  if (socket.protocol === IPPROTO_UDP) return !socket.unhashed
   return socket.family === AF_UNIX && socket.state === TCP.ESTABLISHED
 }
 

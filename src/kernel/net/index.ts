@@ -1,6 +1,8 @@
 export * from "./device.ts"
 export * from "./inet.ts"
 export * from "./namespace.ts"
+export * from "./settings.ts"
 export { type Endpoint, Socket, TCP } from "./socket.ts"
 export * from "./socket-calls.ts"
+export * from "./socket-descriptors.ts"
 export * from "./stack.ts"

@@ -102,8 +102,8 @@ export function sendThroughPsock(
   psock.corkBytes = 0
   while (rest.length > 0) {
     let verdict = psock.applied
-    let size = Math.min(psock.applyBytes, rest.length)
-    if (verdict === null || psock.applyBytes === 0) {
+    let size = psock.applyBytes === 0 ? rest.length : Math.min(psock.applyBytes, rest.length)
+    if (verdict === null) {
       const ran = runMessage(inet, socket, psock, rest)
       if (ran.corkBytes > ran.bytes.length) {
         psock.corkBytes = ran.corkBytes
@@ -114,16 +114,15 @@ export function sendThroughPsock(
       rest = ran.bytes
       size = ran.applyBytes === 0 ? rest.length : Math.min(ran.applyBytes, rest.length)
       psock.applyBytes = ran.applyBytes
-      psock.applied = ran.applyBytes === 0 ? null : verdict
+      psock.applied = verdict
     }
     if (rest.length === 0) break
     const part = rest.slice(0, size)
     rest = rest.slice(size)
-    if (psock.applied !== null) {
-      psock.applyBytes -= size
-      if (psock.applyBytes === 0) psock.applied = null
-    }
+    psock.applyBytes = Math.max(0, psock.applyBytes - size)
     const result = carryOut(inet, verdict, part, send)
+    // As in Linux, a verdict that could not be carried out stays.
+    if (result >= 0 && psock.applyBytes === 0) psock.applied = null
     if (result < 0) {
       const taken = data.length - rest.length - part.length - held
       return taken > 0 ? taken : result

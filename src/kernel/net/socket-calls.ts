@@ -226,12 +226,16 @@ export class SocketCalls {
     sendSyn(this.inet, socket)
     this.inet.drain()
     if (socket.state === TCP.ESTABLISHED || socket.state === TCP.CLOSE_WAIT) return 0
-    if (socket.error !== 0) return this.takeError(socket)
-    if (socket.nonblocking) return -ERRNO.EINPROGRESS
-    tcpDone(this.inet, socket)
+    if (socket.error === 0 && socket.nonblocking) return -ERRNO.EINPROGRESS
+    if (socket.error === 0) {
+      tcpDone(this.inet, socket)
+      socket.error = ERRNO.ETIMEDOUT
+    }
+    // As if it had never tried.
     socket.readShutdown = false
     socket.writeShutdown = false
-    return -ERRNO.ETIMEDOUT
+    socket.remotePort = 0
+    return this.takeError(socket)
   }
 
   private takeError(socket: Socket): number {

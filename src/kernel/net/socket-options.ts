@@ -332,12 +332,17 @@ export function getOption(
     case SOL_IP:
       return getIpOption(socket, name)
     case SOL_IPV6:
-      return socket.family === AF_INET6 ? getIpv6Option(socket, name) : -ERRNO.ENOPROTOOPT
+      return socket.family === AF_INET6 ? getIpv6Option(socket, name) : foreignLevel(socket)
     case SOL_TCP:
-      return socket.protocol === IPPROTO_TCP ? getTcpOption(socket, name) : -ERRNO.ENOPROTOOPT
+      return socket.protocol === IPPROTO_TCP ? getTcpOption(socket, name) : foreignLevel(socket)
     default:
-      return -ERRNO.ENOPROTOOPT
+      return foreignLevel(socket)
   }
+}
+
+/** ip_getsockopt says it in another way than ipv6_getsockopt. */
+function foreignLevel(socket: Socket): number {
+  return socket.family === AF_INET ? -ERRNO.EOPNOTSUPP : -ERRNO.ENOPROTOOPT
 }
 
 function getSocketOption(inet: Inet, socket: Socket, name: number): Uint8Array | number {

@@ -11,13 +11,16 @@ import { setState, tcpDone, timeWait } from "./tcp-life.ts"
 import {
   acknowledge,
   armTimer,
+  delayAck,
   disarmTimer,
   initializeMss,
+  initializeWindow,
   pushData,
   sendAck,
   sendReset,
   sendSegment,
   stateOf,
+  takeWindow,
 } from "./tcp-output.ts"
 import { before, createTcpState, type TcpState } from "./tcp-state.ts"
 import {
@@ -138,12 +141,12 @@ function listenInput(arrival: Arrival, listener: Socket): void {
   tcp.irs = segment.sequence
   tcp.rcvNxt = (segment.sequence + 1) >>> 0
   readOptions(tcp, segment)
-  tcp.sndWindow = segment.window
   tcp.iss = inet.sequence()
   tcp.sndUna = tcp.iss
   tcp.sndNxt = (tcp.iss + 1) >>> 0
   tcp.segsIn = 1
   initializeMss(request)
+  initializeWindow(request)
   inet.programs.sockOps(request, BPF_SOCK_OPS.BPF_SOCK_OPS_TIMEOUT_INIT, [])
   inet.programs.sockOps(request, BPF_SOCK_OPS.BPF_SOCK_OPS_RWND_INIT, [])
   listener.requests.add(request)
@@ -176,7 +179,7 @@ function requestInput(arrival: Arrival, request: Socket): void {
   readOptions(tcp, segment)
   request.state = TCP.SYN_RECV
   if (tcp.saveSyn !== 0) tcp.savedSyn = tcp.synPacket
-  tcp.sndWindow = segment.window << WINDOW_SCALE
+  takeWindow(request, segment.window << WINDOW_SCALE)
   tcp.sndUna = segment.acknowledgment
   inet.programs.inheritStorage(listener, request)
   const info = { segment, ip, packet }
@@ -206,8 +209,8 @@ function synSentInput(arrival: Arrival, socket: Socket): void {
   tcp.rcvNxt = (segment.sequence + 1) >>> 0
   tcp.timestamps = false
   readOptions(tcp, segment)
-  tcp.sndWindow = segment.window
   initializeMss(socket)
+  takeWindow(socket, segment.window)
   acknowledge(inet, socket, segment.acknowledgment)
   setState(inet, socket, TCP.ESTABLISHED)
   const info = { segment, ip, packet }
@@ -232,7 +235,7 @@ function connectionInput(arrival: Arrival, socket: Socket): void {
     return
   }
   if (!(segment.flags & TCP_ACK)) return
-  tcp.sndWindow = segment.window << WINDOW_SCALE
+  takeWindow(socket, segment.window << WINDOW_SCALE)
   const finAcked = acknowledge(inet, socket, segment.acknowledgment)
   if (finAcked && afterOurFin(inet, socket)) return
   const size = segment.payload.length + (segment.flags & TCP_FIN ? 1 : 0)
@@ -294,7 +297,7 @@ function finInput(inet: Inet, socket: Socket): void {
   switch (socket.state) {
     case TCP.ESTABLISHED:
       setState(inet, socket, TCP.CLOSE_WAIT)
-      sendAck(inet, socket)
+      delayAck(inet, socket)
       break
     case TCP.FIN_WAIT1:
       sendAck(inet, socket)

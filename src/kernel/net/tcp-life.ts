@@ -32,7 +32,11 @@ function unhash(socket: Socket): void {
 /** The connection is over. */
 export function tcpDone(inet: Inet, socket: Socket): void {
   socket.tcp?.timer?.()
-  if (socket.tcp !== null) socket.tcp.timer = null
+  socket.tcp?.ackTimer?.()
+  if (socket.tcp !== null) {
+    socket.tcp.timer = null
+    socket.tcp.ackTimer = null
+  }
   const { listener } = socket
   if (socket.isRequest) {
     listener?.requests.delete(socket)
@@ -70,7 +74,8 @@ export function timeWait(inet: Inet, socket: Socket): void {
   rest.options.mark = socket.options.mark
   rest.options.boundDevice = socket.options.boundDevice
   rest.cookie = socket.cookie
-  rest.tcp = tcp === null ? null : { ...createTcpState(), ...tcp, timer: null, cbFlags: 0 }
+  rest.tcp =
+    tcp === null ? null : { ...createTcpState(), ...tcp, timer: null, ackTimer: null, cbFlags: 0 }
   tcpDone(inet, socket)
   rest.state = TCP.TIME_WAIT
   rest.closed = true

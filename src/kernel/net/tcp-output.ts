@@ -23,9 +23,12 @@ import {
   writeTcp,
 } from "./wire.ts"
 
-/** Our receive window, and its scale: the buffer is as large as memory. */
-const WINDOW = 65_535
+/** The largest window of a SYN, and the scale of the others. */
+const WINDOW_MAX = 65_535
 const WINDOW_SCALE = 7
+/** TCP_DELACK_MIN */
+const DELAYED_ACK_NS = 40_000_000n
+const TCP_MSS_DEFAULT = 536
 const OPTIONS_MAX = 40
 /** TCP_RTO_MAX */
 const RTO_MAX_MS = 120_000
@@ -65,7 +68,39 @@ export function initializeMss(socket: Socket): void {
   const mtu = route === undefined ? 1500 : routeMtu(socket.namespace, route)
   const header = socket.remote.length === 4 ? 40 : 60
   tcp.advertisedMss = Math.min(mtu, 65_535) - header
-  tcp.mss = Math.min(tcp.advertisedMss, tcp.peerMss) - (tcp.timestamps ? 12 : 0)
+  const mss = Math.min(tcp.advertisedMss, tcp.peerMss) - (tcp.timestamps ? 12 : 0)
+  // tcp_bound_to_half_wnd
+  const half = tcp.maxWindow > TCP_MSS_DEFAULT ? tcp.maxWindow >> 1 : tcp.maxWindow
+  tcp.mss = half === 0 ? mss : Math.min(mss, Math.max(half, 48))
+}
+
+/** The window that the first segment offers: whole segments (tcp_select_initial_window). */
+export function initializeWindow(socket: Socket): void {
+  const tcp = stateOf(socket)
+  const answering = socket.isRequest && tcp.timestamps
+  const segment = Math.max(1, tcp.advertisedMss - (answering ? 12 : 0))
+  tcp.rcvWindow = Math.max(1, Math.floor(WINDOW_MAX / segment)) * segment
+}
+
+/** Takes the window of a segment. */
+export function takeWindow(socket: Socket, window: number): void {
+  const tcp = stateOf(socket)
+  tcp.sndWindow = window
+  if (window <= tcp.maxWindow) return
+  tcp.maxWindow = window
+  initializeMss(socket)
+}
+
+/** Acknowledges later, unless something is sent before. */
+export function delayAck(inet: Inet, socket: Socket): void {
+  const tcp = stateOf(socket)
+  if (tcp.ackTimer !== null) return
+  const { clock } = inet.kernel
+  tcp.ackTimer = clock.schedule(clock.now() + DELAYED_ACK_NS, () => {
+    tcp.ackTimer = null
+    if (socket.state !== TCP.CLOSE) sendAck(inet, socket)
+    inet.drain()
+  })
 }
 
 export interface Outgoing {
@@ -95,11 +130,13 @@ export function sendSegment(inet: Inet, socket: Socket, what: Outgoing): number 
     sequence: what.sequence >>> 0,
     acknowledgment: what.flags & TCP_ACK ? tcp.rcvNxt >>> 0 : 0,
     flags: what.flags,
-    window: WINDOW,
+    window: syn ? tcp.rcvWindow : (tcp.rcvWindow + (1 << WINDOW_SCALE) - 1) >> WINDOW_SCALE,
     options,
     payload,
   }
   tcp.segsOut++
+  tcp.ackTimer?.()
+  tcp.ackTimer = null
   if (payload.length > 0) {
     tcp.dataSegsOut++
     tcp.bytesSent += BigInt(payload.length)
@@ -227,6 +264,7 @@ export function sendSyn(inet: Inet, socket: Socket): number {
   tcp.sndNxt = tcp.iss
   tcp.timestamps = true
   initializeMss(socket)
+  initializeWindow(socket)
   setState(inet, socket, TCP.SYN_SENT)
   socket.namespace.sockets.addConnected(socket)
   inet.programs.sockOps(socket, BPF_SOCK_OPS.BPF_SOCK_OPS_TCP_CONNECT_CB, [])

@@ -21,6 +21,10 @@ export interface TcpState {
   timestamps: boolean
   peerTimestamp: number
   sndWindow: number
+  /** The largest window the peer has offered; bounds segments to its half. */
+  maxWindow: number
+  /** What we offer: whole segments, as many as fit into 65,535 bytes. */
+  rcvWindow: number
   sndCwnd: number
   ssthresh: number
   /** Microseconds, times 8, as in Linux. */
@@ -32,6 +36,8 @@ export interface TcpState {
   totalRetrans: number
   /** Cancels the retransmission (or TIME_WAIT) timer. */
   timer: (() => void) | null
+  /** Cancels the delayed acknowledgment. */
+  ackTimer: (() => void) | null
   /** When the oldest unacknowledged segment left, in virtual nanoseconds. */
   sentAt: bigint
   cbFlags: number
@@ -68,6 +74,8 @@ export function createTcpState(): TcpState {
     timestamps: false,
     peerTimestamp: 0,
     sndWindow: 0,
+    maxWindow: 0,
+    rcvWindow: 65_535,
     sndCwnd: 10,
     ssthresh: 0x7fffffff,
     srttUs: 0,
@@ -77,6 +85,7 @@ export function createTcpState(): TcpState {
     retransmits: 0,
     totalRetrans: 0,
     timer: null,
+    ackTimer: null,
     sentAt: 0n,
     cbFlags: 0,
     bytesReceived: 0n,

@@ -42,8 +42,19 @@ struct sock {
 struct inet_sock { struct sock sk; __be32 inet_saddr; __s16 uc_ttl; __be16 inet_sport; unsigned int mc_index; };
 struct inet_connection_sock { struct inet_sock icsk_inet; unsigned long icsk_timeout; u32 icsk_rto; u8 icsk_retransmits; u8 icsk_pending; u8 icsk_backoff; };
 struct tcp_sock { struct inet_connection_sock inet_conn; u32 rcv_nxt; u32 snd_nxt; u32 snd_una; u32 srtt_us; u32 mdev_us; u32 snd_cwnd; u32 snd_ssthresh; u32 total_retrans; u64 bytes_acked; u64 bytes_received; u64 bytes_sent; u32 segs_in; u32 segs_out; u32 data_segs_in; u32 data_segs_out; u32 delivered; u32 lost_out; u32 retrans_out; u32 packets_out; u32 rcv_wnd; u32 snd_wnd; u16 advmss; };
+struct ipv6_pinfo { struct in6_addr saddr; __s16 hop_limit; };
+struct tcp6_sock { struct tcp_sock tcp; struct ipv6_pinfo inet6; };
+struct unix_sock { struct sock sk; struct sock *peer; };
+struct nf_hook_state { u8 hook; u8 pf; struct net_device *in; struct net_device *out; struct sock *sk; struct net *net; };
+struct bpf_nf_ctx { const struct nf_hook_state *state; struct sk_buff *skb; };
 struct udp_sock { struct inet_sock inet; int pending; };
+struct udp6_sock { struct udp_sock udp; struct ipv6_pinfo inet6; };
 struct request_sock { struct sock_common __req_common; struct sock *sk; };
+struct inet_request_sock { struct request_sock req; };
+struct tcp_request_sock { struct inet_request_sock req; u32 rcv_isn; u32 snt_isn; };
+struct inet_timewait_sock { struct sock_common __tw_common; };
+struct tcp_timewait_sock { struct inet_timewait_sock tw_sk; u32 tw_rcv_nxt; u32 tw_snd_nxt; };
+struct mptcp_sock { struct inet_connection_sock sk; };
 struct skb_shared_info { __u8 flags; __u8 meta_len; __u8 nr_frags; __u8 tx_flags; unsigned short gso_size; unsigned short gso_segs; unsigned int gso_type; };
 typedef unsigned int sk_buff_data_t;
 struct sk_buff {
