@@ -14,9 +14,10 @@ interface Timer {
   readonly action: () => void
 }
 
-/** A clock that shows `startNs` nanoseconds since boot. */
-export function createClock(startNs: bigint): VirtualClock {
+/** A clock that shows `startNs` nanoseconds since boot; `show` is told whenever that changes. */
+export function createClock(startNs: bigint, show: (now: bigint) => void = () => {}): VirtualClock {
   let now = startNs
+  show(now)
   let order = 0
   const timers = new Set<Timer>()
 
@@ -34,6 +35,12 @@ export function createClock(startNs: bigint): VirtualClock {
     return first
   }
 
+  function moveTo(time: bigint): void {
+    if (time <= now) return
+    now = time
+    show(now)
+  }
+
   return {
     now: () => now,
     wall: () => WALL_AT_BOOT_NS + now,
@@ -42,10 +49,10 @@ export function createClock(startNs: bigint): VirtualClock {
       const end = now + nanoseconds
       for (let timer = earliest(end); timer !== undefined; timer = earliest(end)) {
         timers.delete(timer)
-        if (timer.at > now) now = timer.at
+        moveTo(timer.at)
         timer.action()
       }
-      if (end > now) now = end
+      moveTo(end)
     },
     schedule(at, action) {
       const timer = { at, order: order++, action }

@@ -56,6 +56,8 @@ export interface EngineExports {
     toSize: number,
     seed: number,
   ) => number
+  readonly ktime: () => bigint
+  readonly prandom: () => bigint
   readonly hashAfter: F2
   readonly hashDelete: F2
   readonly hashFind: F2
@@ -383,6 +385,9 @@ const ANY_MAP: Calls = {
     parameters: [low(1), low(2), low(3), low(4), low(5)],
     result: "int",
   },
+  ktime_get_ns: { name: "ktime", parameters: [], result: "u64" },
+  ktime_get_boot_ns: { name: "ktime", parameters: [], result: "u64" },
+  get_prandom_u32: { name: "prandom", parameters: [], result: "u64" },
   strncmp: { name: "compareText", parameters: [low(1), low(2), low(3)], result: "int" },
 }
 

@@ -1,6 +1,27 @@
 /** Helpers beside the maps' that programs call often and that need nothing but memory. */
 
 import { EINVAL } from "./errno.ts"
+import { cpuWord } from "./host.ts"
+import { CLOCK_WORD, RANDOM_STATE } from "./layout.ts"
+
+/** bpf_ktime_get_ns, and with virtual time bpf_ktime_get_boot_ns: what the clock has written. */
+export function ktime(): u64 {
+  return load<u64>(CLOCK_WORD)
+}
+
+/** bpf_get_prandom_u32: the next number of src/kernel/random.ts (xoshiro128**). */
+export function prandom(): u64 {
+  const state = cpuWord + RANDOM_STATE
+  const a = load<u32>(state)
+  const b = load<u32>(state, 4)
+  const c = load<u32>(state, 8) ^ a
+  const d = load<u32>(state, 12) ^ b
+  store<u32>(state, a ^ d)
+  store<u32>(state, b ^ c, 4)
+  store<u32>(state, c ^ (b << 9), 8)
+  store<u32>(state, rotl<u32>(d, 11), 12)
+  return rotl<u32>(b * 5, 7) * 9
+}
 
 /**
  * bpf_csum_diff: the checksum difference of two runs of bytes, folded to 16 bits, or -EINVAL for

@@ -33,7 +33,7 @@ export {
   percpuHashUpdateAll,
 } from "./hash.ts"
 export { hashAfter, hashFind, hashFirst, hashNextKey, hashSeed } from "./hash-table.ts"
-export { compareText, csumDiff } from "./helpers.ts"
+export { compareText, csumDiff, ktime, prandom } from "./helpers.ts"
 export { lpmLookup } from "./lpm-index.ts"
 export { lpmDelete, lpmNextKey, lpmReleaseAll, lpmUpdate } from "./lpm-trie.ts"
 export {

@@ -138,6 +138,11 @@ export const RING_DATA = 12288
 export const RING_PAGES_BEFORE_DATA = 3
 export const RING_RECORD_MAX = 1073741815
 
-/** Words with the CPU that runs programs, one for each thread: in the unused first 64 KiB. */
+/**
+ * In the unused first 64 KiB: u64 nanoseconds since boot; then for each thread, 64 bytes apart, the
+ * CPU that runs programs and, 16 bytes on, four words of state of its random numbers.
+ */
+export const CLOCK_WORD = 960
 export const CPU_WORD = 1024
 export const CPU_WORD_BYTES = 64
+export const RANDOM_STATE = 16

@@ -3,7 +3,9 @@
 import { describe, expect, test } from "vitest"
 import { REGION_TAG } from "../../../src/interpreter/index.ts"
 import { csumFrom32To16, csumPartial, csumSub } from "../../../src/kernel/helpers/checksum.ts"
+import { EmbeddedKernel } from "../../../src/kernel/index.ts"
 import { type BpfMap, createMap, engineCall, mapEngines } from "../../../src/kernel/maps/index.ts"
+import { createRandom } from "../../../src/kernel/random.ts"
 import { HELPERS } from "../../../src/spec/index.ts"
 import { random, seed } from "./operations.ts"
 import { createHost } from "./sides.ts"
@@ -75,7 +77,7 @@ describe("calls of compiled programs", () => {
   })
 
   test("a helper without an engine has no call", () => {
-    expect(engineCall(helperId("ktime_get_ns"), undefined)).toBeUndefined()
+    expect(engineCall(helperId("get_current_pid_tgid"), undefined)).toBeUndefined()
   })
 })
 
@@ -113,5 +115,21 @@ describe(`helpers beside the maps' (seed ${seed})`, () => {
     expect(compare("abd", 2, "abc")).toBe(0)
     expect(compare("ab", 4, "abc")).toBe(-1)
     expect(compare("", 4, "")).toBe(0)
+  })
+})
+
+describe("clock and random numbers of a kernel", () => {
+  test("are those that its helpers give, one sequence for both", () => {
+    const kernel = new EmbeddedKernel({ seed: 7 })
+    const { memory, random32, clock } = kernel.state
+    const engines = mapEngines(memory).exports
+    const expected = createRandom(7)
+    for (let round = 0; round < 100; round++) {
+      expect(random32()).toBe(expected())
+      expect(engines.prandom()).toBe(BigInt(expected()))
+    }
+    expect(BigInt.asUintN(64, engines.ktime())).toBe(clock.now())
+    clock.advance(123_456_789_012_345n)
+    expect(engines.ktime()).toBe(clock.now())
   })
 })
