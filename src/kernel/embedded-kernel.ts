@@ -16,6 +16,7 @@ import {
   type RingView,
   type UprobeTarget,
 } from "../spec/index.ts"
+import { CLOCK_WORD, CPU_WORD, RANDOM_STATE } from "../wasm/maps/layout.ts"
 import { createClock } from "./clock.ts"
 import { loadPacket } from "./contexts/index.ts"
 import type { KernelState, RunOutcome, VirtualClock } from "./environment.ts"
@@ -115,11 +116,18 @@ export class EmbeddedKernel implements KernelInterface {
     this.possibleCpus = cpus
     // Making the types takes longer than everything else here, and packet programs never ask.
     this.typesOf = () => options.btf ?? kernelTypes()
-    this.clock = createClock(options.bootTimeNs ?? 1_000_000_000n)
     this.config = new Map(Object.entries({ ...defaultConfig(), ...options.kconfig }))
     const memory = createKernelMemory(
       options.memoryMaxBytes === undefined ? {} : { maximumBytes: options.memoryMaxBytes },
     )
+    // Compiled programs read clock and random state where they lie.
+    this.clock = createClock(options.bootTimeNs ?? 1_000_000_000n, (now) =>
+      memory.view.setBigUint64(CLOCK_WORD, now, true),
+    )
+    const random = createRandom(options.seed ?? 1, {
+      words: () => memory.i32,
+      at: (CPU_WORD + RANDOM_STATE) >> 2,
+    })
     const runner = new Runner({
       memory,
       budget: options.budget,
@@ -130,7 +138,6 @@ export class EmbeddedKernel implements KernelInterface {
       compile: options.compile,
     })
     this.runner = runner
-    const random = createRandom(options.seed ?? 1)
     const hooks = new Hooks()
     const cgroups = new CgroupHooks()
     const mapSlots: (BpfMap | undefined)[] = []
