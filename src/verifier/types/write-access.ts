@@ -12,7 +12,7 @@ import { Rejection } from "../rejection.ts"
 import type { Verifier } from "../verifier.ts"
 import type { StructAccess } from "./struct-walk.ts"
 
-/** Writable fields by struct, as paths from the struct: `icsk_ack.pending`. */
+/** Writable fields by struct, as paths: `icsk_ack.pending`; with `*` also from their middle. */
 interface WriteRules {
   readonly [struct: string]: readonly string[]
 }
@@ -24,7 +24,7 @@ const TCP_SOCK: WriteRules = {
   tcp_sock: [
     "inet_conn.icsk_inet.sk.sk_pacing_rate",
     "inet_conn.icsk_inet.sk.sk_pacing_status",
-    "inet_conn.icsk_ca_priv",
+    "inet_conn.icsk_ca_priv*",
     "inet_conn.icsk_ack.pending",
     "snd_cwnd",
     "snd_cwnd_cnt",
@@ -35,12 +35,12 @@ const TCP_SOCK: WriteRules = {
   ],
 }
 
-const SCHED_EXT: WriteRules = { task_struct: ["scx.slice", "scx.dsq_vtime", "scx.disallow"] }
+const SCHED_EXT: WriteRules = { task_struct: ["scx.slice*", "scx.dsq_vtime*", "scx.disallow*"] }
 const QDISC: WriteRules = {
-  sk_buff: ["tstamp", "cb"],
-  Qdisc: ["limit", "q.qlen", "qstats"],
+  sk_buff: ["tstamp", "cb*"],
+  Qdisc: ["limit", "q.qlen", "qstats*"],
 }
-const DUMMY: WriteRules = { bpf_dummy_ops_state: ["val"] }
+const DUMMY: WriteRules = { bpf_dummy_ops_state: ["val*"] }
 
 /** By the struct of a struct_ops program. */
 const STRUCT_OPS: Readonly<Record<string, WriteRules>> = {
@@ -116,13 +116,16 @@ export function mayWriteStruct(v: Verifier, { btf, id, off, size }: StructAccess
   const { name } = btf.resolve(id)
   const paths = rules[name]
   const details = { rule: "read-only", offset: off, size, subject: name }
-  const silent = rules === SCHED_EXT || rules === NF_CONN
+  const silent = rules === SCHED_EXT
   if (paths === undefined) v.reject(ERRNO.EACCES, silent ? "" : "only read is supported", details)
   const field = paths
-    .map((path) => extentOf(btf, id, path))
-    .find((extent) => extent !== undefined && off >= extent.start && off < extent.end)
+    .map((path) => ({ path, extent: extentOf(btf, id, path.replace("*", "")) }))
+    .find(({ path, extent }) => {
+      if (extent === undefined || off < extent.start || off >= extent.end) return false
+      return off === extent.start || path.endsWith("*")
+    })?.extent
   if (field === undefined) {
-    if (rules === SCHED_EXT) throw new Rejection(ERRNO.EACCES, v.insn, "", details)
+    if (silent) throw new Rejection(ERRNO.EACCES, v.insn, "", details)
     v.reject(ERRNO.EACCES, `no write support to ${name} at off ${off}`, details)
   }
   if (off + size > field.end)
