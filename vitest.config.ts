@@ -9,6 +9,10 @@ export default defineConfig({
     // Examples import the package as its users do (package.json "exports"; tsconfig.json "paths").
     alias: [
       { find: /^skep$/, replacement: api("index") },
+      {
+        find: /^skep\/node$/,
+        replacement: fileURLToPath(new URL("./src/tools/node-events/index.ts", import.meta.url)),
+      },
       { find: /^skep\/(embedded|linux|testing)$/, replacement: api("$1") },
     ],
   },

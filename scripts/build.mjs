@@ -44,6 +44,7 @@ try {
         index: "src/api/index.ts",
         embedded: "src/api/embedded.ts",
         linux: "src/api/linux.ts",
+        node: "src/tools/node-events/index.ts",
         testing: "src/api/testing.ts",
       },
       outdir: `${fresh}/lib`,

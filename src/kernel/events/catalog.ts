@@ -27,6 +27,8 @@ const TRACEPOINTS: Readonly<Record<string, string>> = {
   kmem: "kmalloc=kmem_alloc",
   irq: "irq_handler_entry softirq_entry=softirq",
   task: "task_newtask task_rename",
+  // Of a JavaScript process that is watched from inside: they are in no Linux.
+  node: "gc_start=node_gc gc_done=node_gc event_loop_delay=node_loop net_connect=node_net http_server_request=node_http http_server_response=node_http http_client_request=node_http http_client_response=node_http",
 }
 
 const byKey = new Map<string, TracepointDefinition>()

@@ -30,6 +30,10 @@ struct trace_event_raw_sched_process_wait { struct trace_entry ent; char comm[16
 struct trace_event_raw_signal_deliver { struct trace_entry ent; int sig; int errno; int code; unsigned long sa_handler; unsigned long sa_flags; char __data[0]; };
 struct trace_event_raw_task_newtask { struct trace_entry ent; pid_t pid; char comm[16]; u64 clone_flags; short oom_score_adj; char __data[0]; };
 struct trace_event_raw_task_rename { struct trace_entry ent; pid_t pid; char oldcomm[16]; char newcomm[16]; short oom_score_adj; char __data[0]; };
+struct trace_event_raw_node_gc { struct trace_entry ent; int kind; int flags; u64 duration_ns; char __data[0]; };
+struct trace_event_raw_node_loop { struct trace_entry ent; u64 min_ns; u64 mean_ns; u64 max_ns; char __data[0]; };
+struct trace_event_raw_node_net { struct trace_entry ent; u32 __data_loc_host; int port; u64 duration_ns; char __data[0]; };
+struct trace_event_raw_node_http { struct trace_entry ent; u32 __data_loc_method; u32 __data_loc_url; int status; u64 duration_ns; char __data[0]; };
 
 typedef void (*btf_trace_sys_enter)(void *, struct pt_regs *regs, long id);
 typedef void (*btf_trace_sys_exit)(void *, struct pt_regs *regs, long ret);

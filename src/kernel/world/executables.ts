@@ -15,6 +15,8 @@ export interface ExecutableOptions {
   readonly symbols?: Readonly<Record<string, number>> | readonly string[]
   /** USDT probes as `provider:name`. */
   readonly usdt?: readonly string[]
+  /** Other spellings of probes, by the one that is listed. */
+  readonly usdtAliases?: Readonly<Record<string, string>>
 }
 
 interface Executable {
@@ -49,6 +51,10 @@ export class Executables {
         executable.symbols.set(name, BigInt(offset))
     for (const probe of options.usdt ?? [])
       if (!executable.usdt.has(probe)) executable.usdt.set(probe, next())
+    for (const [alias, probe] of Object.entries(options.usdtAliases ?? {})) {
+      const offset = executable.usdt.get(probe)
+      if (offset !== undefined) executable.usdt.set(alias, offset)
+    }
   }
 
   has(path: string): boolean {
