@@ -27,6 +27,7 @@ export class ObservingKernel {
   /** What loaders are given. */
   readonly kernel: KernelInterface
   private readonly under: KernelInterface
+  private readonly onChange: (attr: ProgLoadAttr) => void
   private readonly onProgram: ProgramObserver
   private readonly onResult: (attr: ProgLoadAttr, result: number) => void
   private readonly maps = new Map<number, ObservedMap>()
@@ -37,11 +38,14 @@ export class ObservingKernel {
   constructor(
     under: KernelInterface,
     observers: {
+      /** Changes the attributes of PROG_LOAD before anybody sees them. */
+      readonly change?: (attr: ProgLoadAttr) => void
       readonly program: ProgramObserver
       readonly result?: (attr: ProgLoadAttr, result: number) => void
     },
   ) {
     this.under = under
+    this.onChange = observers.change ?? (() => {})
     this.onProgram = observers.program
     this.onResult = observers.result ?? (() => {})
     this.kernel = new Proxy(under, {
@@ -66,6 +70,7 @@ export class ObservingKernel {
 
   private bpf<C extends CommandName>(command: C, attr: Commands[C]): number {
     if (command === "PROG_LOAD") {
+      this.onChange(attr as ProgLoadAttr)
       const refused = this.onProgram(this.inputOf(attr as ProgLoadAttr), attr as ProgLoadAttr)
       if (refused !== undefined) return refused
     }
@@ -139,6 +144,7 @@ export class ObservingKernel {
         if (fd === undefined) return -ERRNO.EPROTO
         return this.maps.get(fd) ?? -ERRNO.EBADF
       },
+      cpuCount: this.under.possibleCpus,
       logLevel: 0,
     }
   }
