@@ -13,7 +13,6 @@ import { MAX_BPF_STACK } from "../interpreter/prepare.ts"
 import { STACK_BYTES } from "../interpreter/state.ts"
 import { BPF_PSEUDO_KFUNC_CALL } from "../isa/index.ts"
 import type { FunctionEmitter } from "./function.ts"
-import { AREA } from "./layout.ts"
 import { EMPTY_TYPE, I32, I64, op } from "./opcodes.ts"
 import { FAULT, HOST_IMPORTS } from "./options.ts"
 import type { FunctionInfo } from "./program.ts"
@@ -155,9 +154,11 @@ function emitTailCall(emitter: FunctionEmitter, slot: number): void {
   writer.i32(-2)
   writer.byte(op.i32_eq)
   writer.open(op.if, EMPTY_TYPE)
-  writer.i32(0)
-  writer.memory(op.i64_load, program.options.area + AREA.REGISTERS)
-  writer.byte(op.return)
+  emitter.shared.nesting.depth += 2
+  emitter.reloadFuel()
+  emitter.loadResult()
+  emitter.leave()
+  emitter.shared.nesting.depth -= 2
   writer.byte(op.end)
   emitJump(emitter, next)
   writer.byte(op.end)
@@ -171,9 +172,13 @@ export function emitJump(emitter: FunctionEmitter, index: number): void {
   emitter.get(1)
   writer.get(emitter.frame)
   writer.get(index)
-  const direct = program.options.tailCalls !== false
+  // A chunk's results are not those of a program, so it cannot hand its frame on.
+  const direct = program.options.tailCalls !== false && !emitter.isChunk
   writer.byte(direct ? op.return_call_indirect : op.call_indirect)
   writer.u32(program.mainType)
   writer.u32(0)
-  if (!direct) writer.byte(op.return)
+  if (direct) return
+  emitter.set(0)
+  emitter.reloadFuel()
+  emitter.leave()
 }

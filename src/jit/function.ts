@@ -87,7 +87,8 @@ export class FunctionEmitter implements BlockEmitter {
   private readonly kept: Map<number, number> = new Map()
   private label = -1
   private rounds = -1
-  private isChunk = false
+  /** What is written is a chunk of a function (chunks.ts). */
+  isChunk = false
 
   constructor(
     program: ProgramContext,

@@ -208,14 +208,14 @@ export class JitHost<E> {
       if (!isAllowed(space, at, carried, size, way)) {
         const isTagged = (carried & REGION_TAG) === REGION_TAG
         const probed = isTagged && ((space.regionFlags[region] ?? 0) & REGION_PROBE) !== 0
-        if (probed && way === REGION_READ && access >> 16 === 0) return 1
+        if (way === REGION_READ && (access >> 16 === 2 || (probed && access >> 16 === 0))) return 1
         const machine = this.running()
         machine.code = code
         machine.slot = slot
         machine.raiseAccess(at, carried, size, way === REGION_READ ? REGION_READ : REGION_WRITE)
         throw UNWIND
       }
-      if (access >> 16 !== 0 && (at & (size - 1)) !== 0)
+      if (access >> 16 === 1 && (at & (size - 1)) !== 0)
         this.misaligned(code, slot, { at, high: carried, size, way })
       const isContext = (space.regionFlags[region] & REGION_CONTEXT) !== 0
       space.i32[(scratch >> 2) + 1] =

@@ -59,19 +59,24 @@ export function emitAddress(
   return 0
 }
 
+/** What an access needs of its region. */
+interface Access {
+  readonly size: number
+  readonly way: number
+  readonly aligned?: boolean
+  /** A load that gives 0 where it faults. */
+  readonly probing?: boolean
+}
+
 /** Leaves the result of the import `check` for an access. */
-function emitCheck(
-  emitter: FunctionEmitter,
-  slot: number,
-  base: number,
-  access: { readonly size: number; readonly way: number; readonly aligned?: boolean },
-): void {
+function emitCheck(emitter: FunctionEmitter, slot: number, base: number, access: Access): void {
   const { writer, program } = emitter
   const off = program.code.words[slot * code.WORDS + code.WORD_OFF]
   emitter.getLow(base)
   emitter.getHigh(base)
   writer.i32(off)
-  writer.i32(access.size | (access.way << 8) | (access.aligned === true ? 1 << 16 : 0))
+  const flags = (access.aligned === true ? 1 << 16 : 0) | (access.probing === true ? 1 << 17 : 0)
+  writer.i32(access.size | (access.way << 8) | flags)
   writer.i32(slot)
   writer.call(program.host(HOST_IMPORTS.check))
 }
@@ -81,7 +86,7 @@ export function emitChecked(
   emitter: FunctionEmitter,
   slot: number,
   base: number,
-  access: { readonly size: number; readonly way: number; readonly aligned?: boolean },
+  access: Access,
 ): void {
   const { program } = emitter
   if (!program.options.checked) return
@@ -108,7 +113,7 @@ export function emitLoad(emitter: FunctionEmitter, slot: number): void {
   if (emitter.stackPlace(base, off, size) >= 0) {
     writer.memory(load, emitAddress(emitter, base, off, size))
   } else if (program.options.checked) {
-    emitCheckedLoad(emitter, slot, base, load, size)
+    emitCheckedLoad(emitter, slot, base, load)
   } else if (
     mode === MODE_PROBE_MEM ||
     mode === MODE_PROBE_MEMSX ||
@@ -121,24 +126,22 @@ export function emitLoad(emitter: FunctionEmitter, slot: number): void {
   emitter.set(d)
 }
 
-function emitCheckedLoad(
-  emitter: FunctionEmitter,
-  slot: number,
-  base: number,
-  load: number,
-  size: number,
-): void {
+function emitCheckedLoad(emitter: FunctionEmitter, slot: number, base: number, load: number): void {
   const { writer, program } = emitter
-  const off = program.code.words[slot * code.WORDS + code.WORD_OFF]
-  const scratch = program.options.area + AREA.SCRATCH
-  emitCheck(emitter, slot, base, { size, way: REGION_READ })
+  const at = slot * code.WORDS
+  const off = program.code.words[at + code.WORD_OFF]
+  const wire = program.code.words[at + code.WORD_WIRE]
+  const size = accessSize(wire)
+  const mode = wire & 0xe0
+  const probing = mode === MODE_PROBE_MEM || mode === MODE_PROBE_MEMSX
+  emitCheck(emitter, slot, base, { size, way: REGION_READ, probing })
   writer.open(op.if, I64)
   writer.i64(0)
   writer.byte(op.else)
   writer.memory(load, emitAddress(emitter, base, off, size))
   if (load === op.i64_load32_u) {
     writer.i32(0)
-    writer.memory(op.i64_load, scratch)
+    writer.memory(op.i64_load, program.options.area + AREA.SCRATCH)
     writer.byte(op.i64_or)
   }
   writer.byte(op.end)

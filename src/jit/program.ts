@@ -67,7 +67,7 @@ export class ProgramContext {
 const HOST_SIGNATURES: Readonly<
   Record<string, readonly [parameters: readonly number[], results: readonly number[]]>
 > = {
-  /** low, high, displacement, size | way << 8 | aligned << 16, slot → 0, or 1: the load gives 0 */
+  /** low, high, displacement, size | way << 8 | aligned << 16 | probing << 17, slot → 0, or 1: the load gives 0 */
   check: [[I32, I32, I32, I32, I32], [I32]],
   /** frame: it is now the lowest one in use */
   enter: [[I32], []],

@@ -39,6 +39,7 @@ import type { BtfObject } from "./objects/btf-object.ts"
 import { FdTable } from "./objects/fd-table.ts"
 import { IdTable } from "./objects/id-table.ts"
 import { KernelObject } from "./objects/kernel-object.ts"
+import { type BatchOptions, type BatchResult, runMany } from "./programs/batch.ts"
 import { type EngineName, engineOfProcess } from "./programs/engines.ts"
 import { Runner } from "./programs/run.ts"
 import { createRandom } from "./random.ts"
@@ -341,6 +342,20 @@ export class EmbeddedKernel implements KernelInterface {
 
   versionCode(): number {
     return VERSION_CODE
+  }
+
+  /**
+   * Runs an XDP program over many frames, mostly without leaving WebAssembly in between; nothing
+   * else happens to the frames. A negative errno for a descriptor that is no program.
+   */
+  runMany(
+    progFd: number,
+    frames: readonly Uint8Array[],
+    options?: BatchOptions,
+  ): BatchResult | number {
+    const program = this.tables.fds.get(progFd, "program")
+    if (typeof program === "number") return program
+    return runMany(this.state, this.runner, program.value, frames, options)
   }
 
   /** Closes every descriptor and pin: programs are detached, maps give their memory back. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { describeWith, requirement } from "../support/requirements.ts"
-import { interpreterEngine, linuxEngine, runAll } from "./engines.ts"
+import { interpreterEngine, jitEngine, linuxEngine, runAll } from "./engines.ts"
 import { ownVectors, readVectors } from "./vectors.ts"
 
 /** Shifts by constants that are too large, which Linux's verifier refuses; and callx. */
@@ -15,11 +15,21 @@ describe("our own conformance vectors", () => {
   it("pass on the interpreter", () => {
     expect(runAll(interpreterEngine(), readVectors(ownVectors)).failed).toEqual([])
   })
+
+  it("pass compiled to WebAssembly, with and without checks", () => {
+    for (const checked of [true, false])
+      expect(runAll(jitEngine(checked), readVectors(ownVectors)).failed).toEqual([])
+  })
 })
 
 describeWith([requirement.shared()], "the vectors of bpf_conformance", () => {
   it("pass on the interpreter, all 313", () => {
     expect(runAll(interpreterEngine(), readVectors())).toEqual({ passed: 313, failed: [] })
+  })
+
+  it("pass compiled to WebAssembly, with and without checks, all 313", () => {
+    for (const checked of [true, false])
+      expect(runAll(jitEngine(checked), readVectors())).toEqual({ passed: 313, failed: [] })
   })
 })
 

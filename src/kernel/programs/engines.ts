@@ -10,6 +10,7 @@
 import {
   createInterpreter,
   type Executable,
+  type Fault,
   type Interpreter,
   type Machine,
   REGION_READ,
@@ -115,29 +116,12 @@ export class Engines {
     const tier = this.tierOf(program)
     if (tier.state === "cold" && (engine === "jit" || isHot(tier, this.mayBeUnchecked(program))))
       this.compile(tier, engine === "jit" || program.executable.length <= SYNCHRONOUS_SLOTS_MAX)
-    if (tier.compiled !== null) return this.runCompiled(kernel, tier.compiled, depth, run)
+    const { compiled } = tier
+    if (compiled !== null) return this.onCpu(run, () => this.machineAt(depth).run(compiled, run))
     const result = this.interpreterAt(depth).run(program.executable, run)
     tier.runs++
     tier.steps += result.steps
     return result
-  }
-
-  /** The number of the CPU is where map engines and compiled code look for it, while it runs. */
-  private runCompiled(
-    kernel: KernelState,
-    program: JitProgram<Environment>,
-    depth: number,
-    run: Run<Environment>,
-  ): RunResult<Environment> {
-    const { memory } = kernel
-    const word = this.cpuWord() >> 2
-    const outer = memory.i32[word]
-    memory.i32[word] = run.environment.cpu
-    try {
-      return this.machineAt(depth).run(program, run)
-    } finally {
-      memory.i32[word] = outer
-    }
   }
 
   /** Compiles a program now; null when it stays interpreted. */
@@ -161,13 +145,35 @@ export class Engines {
   ): number | null {
     const compiled = this.compiled(kernel, program)
     if (compiled === null) return null
+    return this.onCpu(run, () => this.machineAt(depth).runRepeated(compiled, run, count))
+  }
+
+  /** Runs a compiled program over frames that lie in linear memory; see programs/batch.ts. */
+  batch(
+    kernel: KernelState,
+    program: Program,
+    depth: number,
+    run: Run<Environment>,
+    batch: {
+      readonly place: { count: number; frames: number; verdicts: number; tallies: number }
+      readonly onFault: (index: number, fault: Fault) => void
+    },
+  ): void {
+    const compiled = this.compiled(kernel, program)
+    if (compiled === null) throw new Error(`program ${program.name} is not compiled`)
+    this.onCpu(run, () => this.machineAt(depth).runBatch(compiled, run, batch.place, batch.onFault))
+  }
+
+  /** Runs `body` with the run's CPU where map engines and compiled code look for it. */
+  private onCpu<R>(run: Run<Environment>, body: () => R): R {
+    const { memory } = this.options
     const word = this.cpuWord() >> 2
-    const outer = kernel.memory.i32[word]
-    kernel.memory.i32[word] = run.environment.cpu
+    const outer = memory.i32[word]
+    memory.i32[word] = run.environment.cpu
     try {
-      return this.machineAt(depth).runRepeated(compiled, run, count)
+      return body()
     } finally {
-      kernel.memory.i32[word] = outer
+      memory.i32[word] = outer
     }
   }
 
