@@ -7,6 +7,7 @@
 import { BPF_LD_IMM64, validateProgram } from "../isa/index.ts"
 import { BPF_COMPLEXITY_LIMIT_INSNS, ERRNO } from "../spec/index.ts"
 import { createDomain, type Domain } from "./domain/domain.ts"
+import type { History } from "./explain/provenance.ts"
 import { Explorer, type Statistics } from "./explore/explorer.ts"
 import { exploreSubprogram } from "./explore/run.ts"
 import type { VerifierInput } from "./input.ts"
@@ -18,6 +19,7 @@ import { analyseFlow, spreadEffects } from "./program/flow.ts"
 import { computeLiveRegisters } from "./program/live-registers.ts"
 import { resolveMaps } from "./program/resolve-maps.ts"
 import { checkStackDepth } from "./program/stack-depth.ts"
+import { isWellFormed, markSecondSlots } from "./program/structure.ts"
 import { findSubprograms } from "./program/subprograms.ts"
 import { Rejection } from "./rejection.ts"
 import { checkKfuncReferences, isUnresolvedKfunc } from "./rules/calls/kfunc-call.ts"
@@ -38,6 +40,8 @@ export interface Verdict {
   readonly stackDepths: readonly number[]
   /** By instruction, see {@link isReached}. */
   readonly marks: Uint8Array
+  /** With `provenance`: how the program came to where it was rejected. */
+  readonly history: History | null
 }
 
 /** Whether any path reaches an instruction; what none does is dead code. */
@@ -74,17 +78,19 @@ export function verify(input: VerifierInput): Verdict {
     stateBytes: domain.peak,
     stackDepths: code.subprograms.map(({ stackDepth }) => stackDepth),
     marks: code.marks,
+    history: rejection === null ? null : (x.recorder?.history(x) ?? null),
   }
 }
 
 function check(x: Explorer): void {
-  const { code, input, log } = x
-  const problem = validateProgram(code.bytes, { fields: false })
-  if (problem !== null) {
-    x.insn = problem.slot
-    x.reject(ERRNO.EINVAL, problem.message, { rule: "encoding" })
+  const { code, log } = x
+  if (!hasStructure(x)) {
+    const problem = validateProgram(code.bytes, { fields: false })
+    if (problem !== null) {
+      x.insn = problem.slot
+      x.reject(ERRNO.EINVAL, problem.message, { rule: "encoding" })
+    }
   }
-  findSubprograms(code, input)
   checkKfuncReferences(x)
   if (x.loggingAll)
     code.subprograms.forEach(({ start }, index) => {
@@ -114,6 +120,13 @@ function rejectUnresolvedCalls(x: Explorer): void {
       x.reject(ERRNO.EINVAL, "invalid kernel function call not eliminated in verifier pass", {
         rule: "kfunc-reference",
       })
+}
+
+/** Subprograms are found, and everything is in its place. */
+function hasStructure({ code, input }: Explorer): boolean {
+  markSecondSlots(code)
+  findSubprograms(code, input)
+  return isWellFormed(code)
 }
 
 function printLiveRegisters(x: Explorer): void {

@@ -209,21 +209,28 @@ function packetBranchTaken(x: Explorer, dst: number, src: number, operation: num
   return -1
 }
 
+const NONE: number[] = []
+
+/** A scalar that may share its id with others. */
+function isLinked({ domain }: Explorer, reg: number): boolean {
+  return typeOf(domain, reg) === SCALAR_VALUE && idOf(domain, reg) !== 0
+}
+
 /** Scalars that share an id with an operand, as places; noted in the history when there are others. */
 function collectLinked(x: Explorer, dst: number, src: number): number[] {
   const { domain, state } = x
   const list = x.scratch(LINKED_LIST)
-  const wanted = (reg: number) => typeOf(domain, reg) === SCALAR_VALUE && idOf(domain, reg) !== 0
-  const sources = src !== 0 && wanted(src)
-  if (!sources && !wanted(dst)) return []
+  const sources = src !== 0 && isLinked(x, src)
+  if (!sources && !isLinked(x, dst)) return NONE
   // Only registers that are still needed are looked at, in each frame where it stands.
   const live = x.scratch(LIVE_MASKS)
   for (let n = 0; n < state.frames; n++)
     domain.i32[(live >> 2) + n] = x.code.live[insnOfFrame(x, state, n)]
   let count = 0
   if (sources) count = domain.collectLinked(state.frames, idOf(domain, src), list, count, live)
-  if (wanted(dst)) count = domain.collectLinked(state.frames, idOf(domain, dst), list, count, live)
-  if (count < 2) return []
+  if (isLinked(x, dst))
+    count = domain.collectLinked(state.frames, idOf(domain, dst), list, count, live)
+  if (count < 2) return NONE
   const places: number[] = []
   for (let index = 0; index < count; index++)
     places.push(domain.i32[(list + index * LINKED_ENTRY_SIZE + 4) >> 2])
@@ -246,15 +253,15 @@ function shareWithLinked(
     readonly linked: readonly number[]
   },
 ): void {
-  const { domain } = x
   const { linked, other } = sides
   if (linked.length === 0) return
-  const pairs: [number, number][] = [[sides.dst, sides.otherDst]]
-  if (sides.fromRegister) pairs.unshift([sides.src, sides.otherSrc])
-  for (const [here, there] of pairs) {
-    if (typeOf(domain, here) !== SCALAR_VALUE || idOf(domain, here) === 0) continue
-    syncPlaces(x, x.state, here, linked)
-    syncPlaces(x, other, there, linked)
+  if (sides.fromRegister && isLinked(x, sides.src)) {
+    syncPlaces(x, x.state, sides.src, linked)
+    syncPlaces(x, other, sides.otherSrc, linked)
+  }
+  if (isLinked(x, sides.dst)) {
+    syncPlaces(x, x.state, sides.dst, linked)
+    syncPlaces(x, other, sides.otherDst, linked)
   }
 }
 

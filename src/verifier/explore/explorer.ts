@@ -7,6 +7,7 @@
 import type { Btf } from "../../btf/index.ts"
 import { BPF_COMPLEXITY_LIMIT_JMP_SEQ, BPF_PROG_FLAG, ERRNO } from "../../spec/index.ts"
 import type { Domain } from "../domain/domain.ts"
+import { Recorder } from "../explain/provenance.ts"
 import type { VerifierInput, VerifierMap } from "../input.ts"
 import type { Log } from "../log/log.ts"
 import { invariantViolation } from "../log/register.ts"
@@ -126,6 +127,8 @@ export class Explorer implements Verifier {
   historyEntry: HistoryEntry | null = null
   readonly liveness: StackLiveness
   readonly loops: LoopVisits
+  /** Records where values come from; null unless the input asks for it. */
+  readonly recorder: Recorder | null
   scratchedRegisters = 0
   /** Which list entry a kept state belongs to. */
   readonly keptBy: Map<State, ExploredState> = new Map()
@@ -162,6 +165,7 @@ export class Explorer implements Verifier {
     Object.defineProperty(this.btfs, 0, { get: () => input.kernelBtf(), enumerable: true })
     this.liveness = new StackLiveness(code)
     this.loops = new LoopVisits(this)
+    this.recorder = input.provenance === true ? new Recorder(code.length) : null
   }
 
   // ---- places ---------------------------------------------------------------------------

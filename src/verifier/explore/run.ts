@@ -26,6 +26,7 @@ import {
 import { BPF_COMPLEXITY_LIMIT_INSNS, ERRNO } from "../../spec/index.ts"
 import { instructionText } from "../log/instruction.ts"
 import { JUMP_POINT, PRUNE_POINT, SEEN } from "../program/code.ts"
+import { fieldsAreRight } from "../program/structure.ts"
 import { checkHelperCall } from "../rules/calls/helper-call.ts"
 import { checkKfuncCall } from "../rules/calls/kfunc-call.ts"
 import {
@@ -81,6 +82,7 @@ const PATH_ENDS = 1
 function explore(x: Explorer): void {
   let printState = false
   let previous = x.previousInsn
+  x.recorder?.pathBegins(x)
   for (;;) {
     x.historyEntry = null
     const { insn, state } = x
@@ -106,7 +108,9 @@ function explore(x: Explorer): void {
       if ((x.code.marks[insn] & SEEN) === 0) firstVisit(x, insn)
       previous = insn
       const frames = x.state.frames
+      x.recorder?.instructionBegins(x)
       outcome = stepInstruction(x)
+      x.recorder?.instructionEnds(x, insn)
       if (x.state.frames < frames) printState = true
       if (outcome === GO_ON) x.insn++
     }
@@ -114,6 +118,7 @@ function explore(x: Explorer): void {
     x.scratchEverything()
     finishPath(x)
     if (!nextPath(x)) return
+    x.recorder?.pathBegins(x)
     previous = x.previousInsn
     printState = true
   }
@@ -122,6 +127,7 @@ function explore(x: Explorer): void {
 /** Fields are looked at when an instruction is first reached: dead code may be anything. */
 function firstVisit(x: Explorer, insn: number): void {
   x.code.marks[insn] |= SEEN
+  if (fieldsAreRight(x.code, insn)) return
   const problem = instructionProblem(x.code.instruction(insn))
   if (problem !== null) x.reject(ERRNO.EINVAL, problem, { rule: "encoding" })
 }

@@ -107,8 +107,6 @@ export function analyseFlow(
     readonly line: (insn: number) => void
   },
 ): void {
-  for (let insn = 0; insn < code.length; insn++)
-    if (code.opcode[insn] === BPF_LD_IMM64) code.marks[insn + 1] |= SECOND_SLOT
   for (let insn = 0; insn < code.length; insn++) markInstruction(code, insn, options.effects)
   checkReachability(code, options)
 }
