@@ -6,7 +6,6 @@
  */
 
 import type { Btf } from "../../btf/index.ts"
-import { BPF_PROG_FLAG } from "../../spec/program-types.ts"
 import {
   BASE_TYPE_MASK,
   MEM_ALLOC,
@@ -98,9 +97,9 @@ export function isRcuProtected(btf: Btf, typeId: number, kernel: boolean): boole
   return !kernel || RCU_PROTECTED.has(btf.type(typeId).name)
 }
 
-/** The program may sleep here. */
+/** The program may sleep here: a timer's callback never does, whatever the program is. */
 export function inSleepable(v: Verifier): boolean {
-  return v.state.inSleepable || (v.input.flags & BPF_PROG_FLAG.BPF_F_SLEEPABLE) !== 0
+  return v.state.inSleepable
 }
 
 /** What RCU protects stays valid here. Linux: in_rcu_cs. */

@@ -31,10 +31,10 @@ import {
   typeOf,
   umaxNumber,
 } from "../../state/registers.ts"
+import { inRcuSection } from "../../types/trust.ts"
 import type { Verifier } from "../../verifier.ts"
 import { attachPrototype } from "../exit/attach-prototype.ts"
 import { checkResourceLeak } from "../exit/leaks.ts"
-import { inRcuSection } from "../locks/sections.ts"
 import { checkConstString } from "../memory/const-string.ts"
 import { checkMemoryAccess } from "../memory/memory-access.ts"
 import { checkArgument } from "./arguments.ts"

@@ -32,8 +32,8 @@ import {
   setType,
   typeOf,
 } from "../../state/registers.ts"
+import { inRcuSection } from "../../types/trust.ts"
 import type { Verifier } from "../../verifier.ts"
-import { inRcuSection } from "../locks/sections.ts"
 import { checkMemoryAccess } from "../memory/memory-access.ts"
 import { releaseReference } from "./references.ts"
 import {

@@ -6,18 +6,12 @@
  */
 
 import { ERRNO } from "../../../spec/errno.ts"
-import { BPF_ATTACH_TYPE as AT, BPF_PROG_TYPE as PT } from "../../../spec/program-types.ts"
 import { registerTypeName } from "../../log/type-names.ts"
 import { Rejection } from "../../rejection.ts"
 import {
   BASE_TYPE_MASK,
-  BPF_DYNPTR_TYPE_SKB,
-  BPF_DYNPTR_TYPE_SKB_META,
-  BPF_DYNPTR_TYPE_XDP,
-  CONST_PTR_TO_DYNPTR,
   CONST_PTR_TO_MAP,
   MEM_ALLOC,
-  MEM_PERCPU,
   MEM_RCU,
   NON_OWN_REF,
   PTR_MAYBE_NULL,
@@ -26,7 +20,6 @@ import {
   PTR_TO_FUNC,
   PTR_TO_MAP_KEY,
   PTR_TO_MAP_VALUE,
-  PTR_TO_STACK,
   PTR_TRUSTED,
   SCALAR_VALUE,
 } from "../../state/register-types.ts"
@@ -34,27 +27,21 @@ import {
   aOf,
   bOf,
   constantLow,
-  idOf,
   isConstant,
   offOf,
   refObjIdOf,
   typeOf,
   varOffValueOf,
 } from "../../state/registers.ts"
-import { recordOfMap, recordOfRegister } from "../../types/record.ts"
+import { recordOfMap } from "../../types/record.ts"
 import { structIdsMatch } from "../../types/walk.ts"
 import type { Verifier } from "../../verifier.ts"
-import { checkSpinLock } from "../locks/spin-lock.ts"
 import { checkConstString } from "../memory/const-string.ts"
 import { checkKfuncMemorySizePair, checkMemoryRegister } from "../memory/helper-memory.ts"
 import { checkArgumentOffset } from "../pointers/offset.ts"
-import { inTreeCallback } from "./callbacks.ts"
 import { isProjection, kernelContextName } from "./context-types.ts"
-import { checkDynptrArgument, dynptrObject } from "./dynptr.ts"
 import { kindText, resolvedSize } from "./function-arguments.ts"
-import { checkGraphNode, checkGraphRoot } from "./graph.ts"
-import { checkIrqFlag, LOCK_FLAGS, NATIVE_FLAGS } from "./irq-flags.ts"
-import { checkIteratorArgument, iteratorType } from "./iterators.ts"
+import { type KfuncArgument, refuse } from "./kfunc-argument.ts"
 import {
   isScalarType,
   type KfuncArgumentKind,
@@ -62,28 +49,21 @@ import {
   STRUCT_OF_TYPE,
 } from "./kfunc-kinds.ts"
 import type { KfuncMeta } from "./kfunc-meta.ts"
+import {
+  checkAllocated,
+  checkDynptr,
+  checkField,
+  checkFlag,
+  checkIterator,
+  checkNode,
+  checkRefcounted,
+  checkResilientLock,
+  checkRoot,
+} from "./kfunc-objects.ts"
 import type { KfuncRule } from "./kfunc-table.ts"
-import { checkMapField } from "./map-fields.ts"
 import { kernelStruct } from "./register-match.ts"
 
 const TRUSTED = MEM_ALLOC | PTR_TRUSTED | NON_OWN_REF
-const ALLOCATED = PTR_TO_BTF_ID | MEM_ALLOC
-
-/** One pointer argument at work. */
-interface Argument {
-  readonly v: Verifier
-  readonly rule: KfuncRule
-  readonly meta: KfuncMeta
-  readonly index: number
-  readonly regno: number
-  readonly reg: number
-  /** The type that the parameter points to. */
-  readonly target: number
-}
-
-function refuse({ v, rule, index }: Argument, text: string, errno: number = ERRNO.EINVAL): never {
-  return v.reject(errno, text, { rule: "kfunc-argument", argument: index, subject: rule.name })
-}
 
 function hasUnsafeFlags(type: number): boolean {
   return (type & ~BASE_TYPE_MASK & ~TRUSTED) !== 0
@@ -97,7 +77,7 @@ function isTrusted(v: Verifier, reg: number): boolean {
   return STRUCT_OF_TYPE[type & BASE_TYPE_MASK] !== undefined || (type & TRUSTED) !== 0
 }
 
-function checkTrust(argument: Argument): void {
+function checkTrust(argument: KfuncArgument): void {
   const { v, rule, reg, regno } = argument
   if (isTrusted(v, reg)) return
   if (!rule.has("rcu")) refuse(argument, `R${regno} must be referenced or trusted`)
@@ -126,7 +106,7 @@ function checkScalar(v: Verifier, rule: KfuncRule, index: number, meta: KfuncMet
   v.markPrecise(regno)
 }
 
-function checkMap(argument: Argument): void {
+function checkMap(argument: KfuncArgument): void {
   const { v, meta, reg, regno } = argument
   const { domain } = v
   const base = typeOf(domain, reg) & BASE_TYPE_MASK
@@ -159,7 +139,7 @@ function isNoCastAlias(have: string, want: string): boolean {
 }
 
 /** A pointer to a kernel struct; `wanted` overrides the parameter's type. */
-function checkStruct(argument: Argument, wanted = argument.target): void {
+function checkStruct(argument: KfuncArgument, wanted = argument.target): void {
   const { v, rule, index, regno, reg } = argument
   const { domain } = v
   const type = typeOf(domain, reg)
@@ -187,7 +167,7 @@ function checkStruct(argument: Argument, wanted = argument.target): void {
   )
 }
 
-function checkContext(argument: Argument): void {
+function checkContext(argument: KfuncArgument): void {
   const { v, rule, meta, index, reg } = argument
   const type = typeOf(v.domain, reg)
   if (type !== PTR_TO_CTX)
@@ -198,123 +178,7 @@ function checkContext(argument: Argument): void {
   meta.contextId = kernelStruct(v, name)
 }
 
-function checkAllocated(argument: Argument): void {
-  const { v, rule, meta, index, reg } = argument
-  const { domain } = v
-  const type = typeOf(domain, reg)
-  if (type === ALLOCATED) {
-    if (rule.name !== "bpf_obj_drop_impl")
-      refuse(argument, `arg#${index} expected for bpf_obj_drop_impl()`)
-  } else if (type === (ALLOCATED | MEM_PERCPU)) {
-    if (rule.name !== "bpf_percpu_obj_drop_impl")
-      refuse(argument, `arg#${index} expected for bpf_percpu_obj_drop_impl()`)
-  } else refuse(argument, `arg#${index} expected pointer to allocated object`)
-  if (refObjIdOf(domain, reg) === 0) refuse(argument, "allocated object must be referenced")
-  meta.objectBtf = bOf(domain, reg)
-  meta.objectId = aOf(domain, reg)
-}
-
-const packetDynptrs: Readonly<Record<string, number>> = {
-  bpf_dynptr_from_skb: BPF_DYNPTR_TYPE_SKB,
-  bpf_dynptr_from_xdp: BPF_DYNPTR_TYPE_XDP,
-  bpf_dynptr_from_skb_meta: BPF_DYNPTR_TYPE_SKB_META,
-}
-
-function checkDynptr({ v, rule, meta, index, regno, reg }: Argument): void {
-  const { domain } = v
-  const uninit = rule.proto.params[index].name.endsWith("__uninit")
-  let type = packetDynptrs[rule.name] ?? 0
-  let cloneRefObjId = 0
-  if (rule.name === "bpf_dynptr_clone" && uninit && meta.dynptr !== null) {
-    type = meta.dynptr.type
-    cloneRefObjId = meta.dynptr.refObjId
-  }
-  const readonly = typeOf(domain, reg) === CONST_PTR_TO_DYNPTR
-  checkDynptrArgument(v, regno, { uninit, readonly, type, cloneRefObjId })
-  if (uninit) return
-  const object = dynptrObject(v, reg)
-  meta.dynptr = {
-    id: idOf(domain, object),
-    type: aOf(domain, object),
-    refObjId: refObjIdOf(domain, object),
-  }
-}
-
-/** Iterators over tasks of a css take a lock that most programs might hold. */
-function mayIterateCssTasks(v: Verifier): boolean {
-  const { type, expectedAttachType } = v.input
-  if (type === PT.BPF_PROG_TYPE_LSM) return true
-  if (type === PT.BPF_PROG_TYPE_TRACING && expectedAttachType === AT.BPF_TRACE_ITER) return true
-  return v.state.inSleepable
-}
-
-function checkIterator(argument: Argument): void {
-  const { v, rule, meta, index, regno, reg } = argument
-  if (rule.name === "bpf_iter_css_task_new" && !mayIterateCssTasks(v))
-    refuse(argument, "css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs")
-  if (typeOf(v.domain, reg) !== PTR_TO_STACK)
-    refuse(argument, `arg#${index} expected pointer to an iterator on stack`)
-  const type = iteratorType(rule.btf, rule.proto.params[index].type)
-  if (type === null) {
-    refuse(argument, `expected valid iter pointer as arg #${index}`)
-    return
-  }
-  const place = checkIteratorArgument(v, regno, {
-    ...type,
-    btfIndex: 0,
-    kfunc: rule.name,
-    creates: rule.has("iter_new"),
-    destroys: rule.has("iter_destroy"),
-    rcuProtected: rule.has("rcu_protected"),
-  })
-  if (place === null) return
-  meta.iterator = place
-  meta.refObjId = place.refObjId
-}
-
-function checkRoot(argument: Argument, kind: "list_head" | "rb_root"): void {
-  const { v, meta, index, regno, reg } = argument
-  const type = typeOf(v.domain, reg)
-  if (type !== PTR_TO_MAP_VALUE && type !== ALLOCATED)
-    refuse(argument, `arg#${index} expected pointer to map value or allocated object`)
-  if (type === ALLOCATED && refObjIdOf(v.domain, reg) === 0)
-    refuse(argument, "allocated object must be referenced")
-  meta.root = checkGraphRoot(v, regno, kind)
-}
-
-function checkNode(argument: Argument, kind: "list_node" | "rb_node"): void {
-  const { v, rule, meta, index, regno, reg } = argument
-  const type = typeOf(v.domain, reg)
-  const owned = refObjIdOf(v.domain, reg) !== 0
-  if (kind === "list_node" || rule.name === "bpf_rbtree_add_impl") {
-    if (type !== ALLOCATED) refuse(argument, `arg#${index} expected pointer to allocated object`)
-    if (!owned) refuse(argument, "allocated object must be referenced")
-  } else {
-    if (!(type & NON_OWN_REF) && !owned)
-      refuse(argument, `${rule.name} can only take non-owning or refcounted bpf_rb_node pointer`)
-    if (inTreeCallback(v)) refuse(argument, `${rule.name} not allowed in rbtree cb`)
-  }
-  if (meta.root === null) return
-  checkGraphNode(v, regno, kind, meta.root)
-  meta.objectBtf = bOf(v.domain, reg)
-  meta.objectId = aOf(v.domain, reg)
-}
-
-function checkRefcounted(argument: Argument): void {
-  const { v, meta, index, reg } = argument
-  const type = typeOf(v.domain, reg)
-  if ((type & BASE_TYPE_MASK) !== PTR_TO_BTF_ID || !(type & MEM_ALLOC))
-    refuse(argument, `arg#${index} is neither owning or non-owning ref`)
-  if (!(type & NON_OWN_REF)) meta.owned = true
-  const record = recordOfRegister(v, reg)
-  if (record === null) refuse(argument, "verifier bug: Couldn't find btf_record", ERRNO.EFAULT)
-  if ((record?.refcountOffset ?? -1) < 0)
-    refuse(argument, `arg#${index} doesn't point to a type with bpf_refcount field`)
-  meta.objectBtf = bOf(v.domain, reg)
-  meta.objectId = aOf(v.domain, reg)
-}
-
-function checkMemory(argument: Argument): void {
+function checkMemory(argument: KfuncArgument): void {
   const { v, rule, index, regno, target } = argument
   const size = resolvedSize(rule.btf, target)
   if (size === null) {
@@ -326,7 +190,7 @@ function checkMemory(argument: Argument): void {
   } else checkMemoryRegister(v, regno, size)
 }
 
-function checkSizedMemory(argument: Argument): void {
+function checkSizedMemory(argument: KfuncArgument): void {
   const { v, rule, meta, index, regno, reg } = argument
   const { domain } = v
   const [memory, size] = rule.proto.params.slice(index)
@@ -348,38 +212,8 @@ function checkSizedMemory(argument: Argument): void {
   meta.constant = varOffValueOf(domain, sizeReg)
 }
 
-function checkField(argument: Argument, name: "bpf_wq" | "bpf_task_work"): void {
-  const { v, meta, index, regno, reg } = argument
-  if (typeOf(v.domain, reg) !== PTR_TO_MAP_VALUE)
-    refuse(argument, `arg#${index} doesn't point to a map value`)
-  checkMapField(v, regno, name)
-  meta.mapIndex = aOf(v.domain, reg)
-  meta.mapUid = bOf(v.domain, reg)
-}
-
-function checkFlag(argument: Argument): void {
-  const { v, rule, index, regno, reg } = argument
-  if (typeOf(v.domain, reg) !== PTR_TO_STACK)
-    refuse(argument, `arg#${index} doesn't point to an irq flag on stack`)
-  const family = rule.name.startsWith("bpf_res_") ? LOCK_FLAGS : NATIVE_FLAGS
-  const saves = rule.name === "bpf_local_irq_save" || rule.name === "bpf_res_spin_lock_irqsave"
-  checkIrqFlag(v, regno, saves, family)
-}
-
-function checkResilientLock(argument: Argument): void {
-  const { v, rule, index, regno, reg } = argument
-  const type = typeOf(v.domain, reg)
-  if (type !== PTR_TO_MAP_VALUE && type !== ALLOCATED)
-    refuse(argument, `arg#${index} doesn't point to map value or allocated object`)
-  checkSpinLock(v, regno, {
-    take: rule.name.startsWith("bpf_res_spin_lock"),
-    resilient: true,
-    irq: rule.name.includes("irq"),
-  })
-}
-
 /** What the argument's kind demands. */
-function checkKind(argument: Argument, kind: KfuncArgumentKind): void {
+function checkKind(argument: KfuncArgument, kind: KfuncArgumentKind): void {
   const { v, meta, index, regno, reg } = argument
   switch (kind) {
     case "ctx":
@@ -442,7 +276,7 @@ function checkKind(argument: Argument, kind: KfuncArgumentKind): void {
   }
 }
 
-function checkPointer(argument: Argument): KfuncArgumentKind {
+function checkPointer(argument: KfuncArgument): KfuncArgumentKind {
   const { v, rule, meta, index, regno, reg } = argument
   const { domain } = v
   const maybeNull = domain.isNull(reg) !== 0 || (typeOf(domain, reg) & PTR_MAYBE_NULL) !== 0

@@ -6,21 +6,9 @@
  */
 
 import { ERRNO } from "../../../spec/errno.ts"
-import { registerTypeName } from "../../log/type-names.ts"
-import {
-  BASE_TYPE_MASK,
-  MEM_ALLOC,
-  MEM_PERCPU,
-  MEM_RCU,
-  PTR_MAYBE_NULL,
-  PTR_TO_BTF_ID,
-  PTR_TO_MAP_VALUE,
-  PTR_TRUSTED,
-  PTR_UNTRUSTED,
-} from "../../state/register-types.ts"
+import { PTR_TO_MAP_VALUE } from "../../state/register-types.ts"
 import {
   aOf,
-  bOf,
   constantLow,
   isConstant,
   offOf,
@@ -28,9 +16,7 @@ import {
   varOffValueOf,
 } from "../../state/registers.ts"
 import { type RecordField, recordOfMap, recordOfRegister } from "../../types/record.ts"
-import { structIdsMatch } from "../../types/walk.ts"
 import type { Verifier } from "../../verifier.ts"
-import { checkPointerOffset } from "../pointers/offset.ts"
 
 export type MapFieldName = "bpf_timer" | "bpf_wq" | "bpf_task_work"
 
@@ -87,38 +73,4 @@ export function checkKptrDestination(v: Verifier, regno: number): RecordField {
   if (field.kind === "kptr_unref")
     v.reject(ERRNO.EACCES, `off=${offset} kptr isn't referenced kptr`, { register: regno })
   return field
-}
-
-function kptrFlags(field: RecordField, kernel: boolean): number {
-  if (!kernel) return PTR_MAYBE_NULL | MEM_ALLOC | (field.kind === "kptr_percpu" ? MEM_PERCPU : 0)
-  const flags = PTR_MAYBE_NULL | PTR_TRUSTED | MEM_RCU
-  return field.kind === "kptr_unref" ? flags | PTR_UNTRUSTED : flags
-}
-
-/** Register `regno` is of a type that may be stored in the kptr `field`. */
-export function checkKptrMatch(v: Verifier, field: RecordField, regno: number): void {
-  const { domain } = v
-  const reg = v.reg(regno)
-  const type = typeOf(domain, reg)
-  const { kptr } = field
-  if (kptr === null) return
-  let name = ""
-  if ((type & BASE_TYPE_MASK) === PTR_TO_BTF_ID) {
-    const btf = v.btfs[bOf(domain, reg)]
-    const allowed = kptrFlags(field, btf === v.btfs[0])
-    if ((type & ~BASE_TYPE_MASK & ~allowed) === 0) {
-      name = btf.type(aOf(domain, reg)).name
-      checkPointerOffset(v, reg, regno, true)
-      const strict = field.kind !== "kptr_unref"
-      const off = offOf(domain, reg)
-      if (structIdsMatch(v, btf, aOf(domain, reg), off, kptr.btf, kptr.typeId, strict)) return
-    }
-  }
-  const wanted = kptr.btf.type(kptr.typeId).name
-  const pointer = registerTypeName(PTR_TO_BTF_ID)
-  let text = `invalid kptr access, R${regno} type=${registerTypeName(type)}${name} `
-  text += `expected=${pointer}${wanted}`
-  if (field.kind === "kptr_unref")
-    text += ` or ${registerTypeName(PTR_TO_BTF_ID | PTR_UNTRUSTED)}${wanted}`
-  v.reject(ERRNO.EACCES, text, { rule: "kptr-type", register: regno })
 }

@@ -25,9 +25,9 @@ import { aOf, bOf, offOf, typeOf } from "../../state/registers.ts"
 import type { RecordField } from "../../types/record.ts"
 import { structIdsMatch } from "../../types/walk.ts"
 import type { Verifier } from "../../verifier.ts"
+import { checkKptrMatch } from "../memory/map-kptr.ts"
 import { checkPointerOffset } from "../pointers/offset.ts"
 import type { Compatible } from "./helper-table.ts"
-import { checkKptrMatch } from "./map-fields.ts"
 
 const DYNPTR_FLAGS =
   DYNPTR_TYPE_LOCAL | DYNPTR_TYPE_RINGBUF | DYNPTR_TYPE_SKB | DYNPTR_TYPE_XDP | DYNPTR_TYPE_SKB_META
@@ -123,7 +123,7 @@ export function checkRegisterType(
         rule: "argument-null",
         register: regno,
       })
-    if (kptr !== null) checkKptrMatch(v, kptr, regno)
+    if (kptr !== null) checkKptrMatch(v, regno, kptr, ERRNO.EACCES)
     return
   }
   // Locks, exchanged kptrs and per-CPU variables have rules of their own.

@@ -94,15 +94,23 @@ function loadedFlags(v: Verifier, field: RecordField, target: KptrTarget): numbe
   return flags
 }
 
-/** Whether register `regno` may be put into the field. Linux: map_kptr_match_type. */
-export function checkKptrMatch(v: Verifier, regno: number, field: RecordField): void {
+/**
+ * Whether register `regno` may be put into the field, by a store or (then `errno` is EACCES) by
+ * bpf_kptr_xchg(). Linux: map_kptr_match_type.
+ */
+export function checkKptrMatch(
+  v: Verifier,
+  regno: number,
+  field: RecordField,
+  errno: number = ERRNO.EINVAL,
+): void {
   const d = v.domain
   const reg = v.reg(regno)
   const type = typeOf(d, reg)
   const target = field.kptr!
   const unreferenced = field.kind === "kptr_unref"
   if ((type & BASE_TYPE_MASK) !== PTR_TO_BTF_ID) {
-    rejectType(v, regno, field, "")
+    rejectType(v, regno, field, "", errno)
     return
   }
   const btf = v.btfs[bOf(d, reg)]
@@ -111,21 +119,27 @@ export function checkKptrMatch(v: Verifier, regno: number, field: RecordField): 
   if (isKernel) allowed |= PTR_TRUSTED | MEM_RCU | (unreferenced ? PTR_UNTRUSTED : 0)
   else allowed |= MEM_ALLOC | (field.kind === "kptr_percpu" ? MEM_PERCPU : 0)
   if (type & ~BASE_TYPE_MASK & ~allowed) {
-    rejectType(v, regno, field, "")
+    rejectType(v, regno, field, "", errno)
     return
   }
   checkPointerOffset(v, reg, regno, true)
   const id = aOf(d, reg)
   if (!structIdsMatch(v, btf, id, offOf(d, reg), target.btf, target.typeId, !unreferenced))
-    rejectType(v, regno, field, btf.type(id).name)
+    rejectType(v, regno, field, btf.type(id).name, errno)
 }
 
-function rejectType(v: Verifier, regno: number, field: RecordField, name: string): never {
+function rejectType(
+  v: Verifier,
+  regno: number,
+  field: RecordField,
+  name: string,
+  errno: number,
+): never {
   const target = field.kptr!
   const expected = target.btf.type(target.typeId).name
   let text = `invalid kptr access, R${regno} type=${registerTypeName(typeOf(v.domain, v.reg(regno)))}${name} `
   text += `expected=${registerTypeName(PTR_TO_BTF_ID)}${expected}`
   if (field.kind === "kptr_unref")
     text += ` or ${registerTypeName(PTR_TO_BTF_ID | PTR_UNTRUSTED)}${expected}`
-  v.reject(ERRNO.EINVAL, text, { rule: "kptr-type", register: regno, offset: field.offset })
+  v.reject(errno, text, { rule: "kptr-type", register: regno, offset: field.offset })
 }
