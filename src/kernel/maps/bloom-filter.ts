@@ -6,8 +6,15 @@
  */
 
 import { BPF_MAP_FLAG, ERRNO } from "../../spec/index.ts"
-import { BLOOM_HASHES, MAP_DATA, MAP_MASK, MAP_SEED } from "../../wasm/maps/layout.ts"
+import {
+  BLOOM_HASHES,
+  MAP_DATA,
+  MAP_KEY_WORDS,
+  MAP_MASK,
+  MAP_SEED,
+} from "../../wasm/maps/layout.ts"
 import { roundUpPowerOfTwo } from "./bytes.ts"
+import { multiplyShift } from "./engines.ts"
 import { MapBase, type MapSetup } from "./map-base.ts"
 
 const HASHES_DEFAULT = 5
@@ -44,6 +51,10 @@ export class BloomFilter extends MapBase {
     this.describe(MAP_MASK, this.mask)
     this.describe(MAP_SEED, this.seed)
     this.describe(BLOOM_HASHES, this.hashes)
+    if (multiplyShift(this.valueSize, this.flags)) {
+      this.describe(MAP_KEY_WORDS, this.valueSize / 4)
+      this.engine.hashSeed(this.address)
+    }
   }
 
   override push(value: number, flags: number): number {

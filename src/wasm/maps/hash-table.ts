@@ -36,7 +36,7 @@ import {
 import { BUCKET_SHIFT, bucketChanged, readBucket } from "./threads.ts"
 
 /** A 64-bit constant: literals of that size are no numbers in JavaScript's eyes. */
-function wide(high: u64, low: u64): u64 {
+export function wide(high: u64, low: u64): u64 {
   return (high << 32) | low
 }
 
@@ -77,7 +77,9 @@ function hash16(map: u32, first: u64, second: u64, third: u64, fourth: u64): u32
   return <u32>(sum >> 32)
 }
 
-function hashWords(map: u32, key: u32, words: u32): u32 {
+/** Sum of factor × word: its upper half is the hash. */
+// @inline
+export function sumWords(map: u32, key: u32, words: u32): u64 {
   let sum = load<u64>(map, HASH_ADDEND)
   let factor = map
   while (words >= 2) {
@@ -89,7 +91,11 @@ function hashWords(map: u32, key: u32, words: u32): u32 {
     words -= 2
   }
   if (words !== 0) sum += load<u64>(factor, HASH_FACTOR_0) * load<u32>(key)
-  return <u32>(sum >> 32)
+  return sum
+}
+
+function hashWords(map: u32, key: u32, words: u32): u32 {
+  return <u32>(sumWords(map, key, words) >> 32)
 }
 
 /** The hash of a key. */

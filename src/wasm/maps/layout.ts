@@ -122,7 +122,7 @@ export const LPM_TABLE_BYTES = 2048
 export const QUEUE_HEAD = 96
 export const QUEUE_TAIL = 100
 
-/** Bloom filter: number of hash functions. */
+/** Bloom filter: number of hash functions; coefficients as in hash maps. */
 export const BLOOM_HASHES = 96
 
 /** Ring buffer: the ring object, whose fourth page is the data. */

@@ -297,3 +297,34 @@ describe("forEach", () => {
     expect(walk(ourSide(map), 10)).toEqual([])
   })
 })
+
+describe("a bloom filter with a seed of its own", () => {
+  test.each([
+    { valueSize: 4, hashes: 0n },
+    { valueSize: 8, hashes: 3n },
+    { valueSize: 13, hashes: 5n },
+    { valueSize: 64, hashes: 1n },
+  ])("$valueSize bytes: forgets nothing and seldom invents", ({ valueSize, hashes }) => {
+    const entries = 2000
+    const map = create(createHost(), {
+      map_type: 30,
+      key_size: 0,
+      value_size: valueSize,
+      max_entries: entries,
+      map_extra: hashes,
+    })
+    const value = (n: number): Uint8Array => {
+      const bytes = new Uint8Array(valueSize).fill(n >> 4)
+      new DataView(bytes.buffer).setUint32(valueSize - 4, n, true)
+      return bytes
+    }
+    for (let n = 0; n < entries; n++) expect(map.updateElem(undefined, value(n), 0n)).toBe(0)
+    for (let n = 0; n < entries; n++) expect(map.lookupElem(undefined, value(n), 0n)).toBe(0)
+    let invented = 0
+    const asked = 10_000
+    for (let n = entries; n < entries + asked; n++)
+      if (map.lookupElem(undefined, value(n), 0n) === 0) invented++
+    // As many bits as there are, half of them set at most: 2^-hashes, and some luck.
+    expect(invented / asked).toBeLessThan(1.3 * 2 ** -Number(hashes || 5n))
+  })
+})
