@@ -53,14 +53,23 @@ const LOG_LIMIT = 16 * 2 ** 20
 
 let sharedDomain: Domain | null = null
 
-/** Verifies a program. Never throws for what the program is; RangeError when memory is exhausted. */
-export function verify(input: VerifierInput): Verdict {
+/** Told of each instruction that is explored, before it is: for checks of what states say. */
+export type Observer = (x: Explorer, insn: number) => void
+
+/**
+ * Verifies a program. Never throws for what the program is; RangeError when memory is exhausted.
+ *
+ * With an observer, a path ends only where a kept state covers all that the current one says, so
+ * that what is observed covers every run: the verdict may be "too complex" for that.
+ */
+export function verify(input: VerifierInput, observe: Observer | null = null): Verdict {
   const started = performance.now()
   const domain = (sharedDomain ??= createDomain())
   domain.reset()
   const log = new Log(input.logLevel, input.logLimit ?? LOG_LIMIT)
   const code = new Code(input.insns)
   const x = new Explorer(input, code, domain, log)
+  x.observe = observe
   let rejection: Rejection | null = null
   try {
     check(x)

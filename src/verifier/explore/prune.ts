@@ -75,7 +75,8 @@ export function isVisited(x: Explorer, insn: number): boolean {
       if (!force && jumps < 20 && insns < 100) add = false
     } else {
       const loop = x.loops.isIncomplete(kept.state)
-      if (statesEqual(x, kept.state, state, loop ? RANGE_WITHIN : NOT_EXACT))
+      const ranges = loop || x.observe !== null
+      if (statesEqual(x, kept.state, state, ranges ? RANGE_WITHIN : NOT_EXACT))
         return hit(x, kept, insn, loop)
     }
     if (add) kept.misses++

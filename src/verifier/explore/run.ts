@@ -108,6 +108,7 @@ function explore(x: Explorer): void {
       if ((x.code.marks[insn] & SEEN) === 0) firstVisit(x, insn)
       previous = insn
       const frames = x.state.frames
+      if (x.observe !== null) x.observe(x, insn)
       x.recorder?.instructionBegins(x)
       outcome = stepInstruction(x)
       x.recorder?.instructionEnds(x, insn)
