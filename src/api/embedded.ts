@@ -26,6 +26,17 @@ import {
   type TaskOptions,
 } from "../kernel/index.ts"
 import { Kernel } from "./kernel.ts"
+import { Network } from "./network.ts"
+
+export {
+  type Address,
+  Network,
+  NetworkNamespace,
+  type RouteOptions,
+  type RoutePrograms,
+  type SocketOptions,
+  VirtualSocket,
+} from "./network.ts"
 
 export type {
   EmitOptions,
@@ -128,6 +139,11 @@ export class EmbeddedKernel extends Kernel {
   /** Virtual time: nanoseconds since boot; it moves only by `advance`, which runs due timers. */
   get clock(): { now(): bigint; advance(nanoseconds: bigint): void } {
     return this.engine.clock
+  }
+
+  /** Namespaces with addresses and routes, and sockets that talk through them. */
+  get net(): Network {
+    return new Network(this.engine)
   }
 
   /** A device by name, made if there is none. */

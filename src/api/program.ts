@@ -61,6 +61,17 @@ export interface AttachTarget {
   readonly direction?: "ingress" | "egress"
   /** Path of a cgroup v2 directory. */
   readonly cgroup?: string
+  /** sk_lookup, flow dissector: `/run/netns/NAME`, or `/proc/self/ns/net` for our own namespace. */
+  readonly namespace?: string
+  /** sk_skb, sk_msg: the socket map whose sockets the program is for. */
+  readonly map?: { readonly fd: number }
+  /** netfilter: family (2 or 10), hook (0 PRE_ROUTING… 4 POST_ROUTING), priority. */
+  readonly netfilter?: {
+    readonly pf: number
+    readonly hooknum: number
+    readonly priority: number
+    readonly flags?: number
+  }
   /** LINK_CREATE flags: XDP modes, TCX order. */
   readonly flags?: number
 }
@@ -154,16 +165,23 @@ export class Program extends Handle {
     const { kernel } = this
     const cgroupFd = target.cgroup === undefined ? undefined : kernel.openCgroup(target.cgroup)
     if (cgroupFd !== undefined) check(cgroupFd, "open", `cgroup ${target.cgroup}`)
+    const netnsFd =
+      target.namespace === undefined ? undefined : kernel.openNetns?.(target.namespace)
+    if (netnsFd !== undefined) check(netnsFd, "open", `namespace ${target.namespace}`)
     try {
       const fd = attachProgram(kernel, this.loaded, {
         ifindex: target.interface === undefined ? undefined : this.deviceIndex(target.interface),
         attachType: this.attachTypeFor(target.direction),
         cgroupFd,
+        netnsFd,
+        mapFd: target.map?.fd,
+        netfilter: target.netfilter,
         flags: target.flags,
       })
       return new Link(kernel, fd)
     } finally {
       if (cgroupFd !== undefined) kernel.close(cgroupFd)
+      if (netnsFd !== undefined) kernel.close(netnsFd)
     }
   }
 

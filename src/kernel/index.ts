@@ -1,7 +1,16 @@
 export * from "./embedded-kernel.ts"
 export type { RunOutcome, VirtualClock } from "./environment.ts"
 export type { EmitOptions, Emitted, EventFields } from "./events/index.ts"
-export type { NetworkDevice, Received, ReceiveOptions, Verdict } from "./net/index.ts"
+export type {
+  NetNamespace,
+  NetworkDevice,
+  Received,
+  ReceiveOptions,
+  RouteOptions,
+  Socket,
+  Verdict,
+} from "./net/index.ts"
+export { readSetting, writeSetting } from "./net/index.ts"
 export type { Task } from "./tasks/task.ts"
 export type { TaskOptions } from "./tasks/tasks.ts"
 export {

@@ -7,7 +7,7 @@ import { BPF_TUNNEL_FLAG, ERRNO } from "../../spec/index.ts"
 import type { SkBuffer, TunnelState } from "../contexts/index.ts"
 import type { ReferenceMap } from "../maps/map.ts"
 import { onSkb, skbOf } from "./packet.ts"
-import { contextSocket, socketCgroups } from "./sockets.ts"
+import { contextSocket, namespaceOf, socketCgroups } from "./sockets.ts"
 import {
   flagsArgument,
   type Helper,
@@ -41,8 +41,18 @@ const hashRecalc: Helper = (machine) => {
   machine.setResult64(skb.get("hash") | 0, 0)
 }
 
+/** Of what a flow dissector program has found: protocol, ports, addresses. */
+function hashOfKeys(keys: Uint8Array): number {
+  let hash = 0x811c9dc5
+  for (const byte of keys.subarray(9)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash >>> 0 || 1
+}
+
 /** Linux keys its flow hash at boot, so programs can count on its being stable and no more. */
 function flowHash(machine: HelperMachine, skb: SkBuffer): number {
+  const { programs } = machine.environment.kernel.net
+  const keys = programs.dissect(namespaceOf(machine), skb.frame())
+  if (keys !== null) return hashOfKeys(keys)
   const { u8 } = machine.space
   const at = skb.networkHeader
   const ipv6 = skb.protocol === ETH_P_IPV6

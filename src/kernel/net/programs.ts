@@ -5,7 +5,7 @@
  */
 
 import { REGION_READ, REGION_TAG } from "../../interpreter/machine.ts"
-import { BPF_ATTACH_TYPE, BPF_PROG_TYPE, ERRNO, SK_ACTION } from "../../spec/index.ts"
+import { BPF_ATTACH_TYPE, BPF_PROG_TYPE, BPF_RET_CODE, ERRNO, SK_ACTION } from "../../spec/index.ts"
 import { SKB, SkBuffer } from "../contexts/index.ts"
 import type { RunInput } from "../environment.ts"
 import type { CgroupHooks } from "../hooks/cgroups.ts"
@@ -13,6 +13,7 @@ import { type Hooks, hookKey } from "../hooks/hooks.ts"
 import type { LocalStorageMap } from "../maps/index.ts"
 import type { KernelObject } from "../objects/kernel-object.ts"
 import { CgroupPrograms } from "./cgroup-programs.ts"
+import { FlowKeys } from "./flow-keys.ts"
 import type { Inet, Packet } from "./inet.ts"
 import { type LwtResult, runLwt } from "./lwt.ts"
 import type { NetNamespace } from "./namespace.ts"
@@ -39,6 +40,8 @@ export interface ReuseportQuestion {
 /** A filter keeps whole packets when it says so, or when there is none. */
 const WHOLE = 0xffff_ffff
 const BPF_F_CLONE = 0x200
+/** BPF_FLOW_DISSECTOR_F_STOP_AT_FLOW_LABEL: what hashes ask for. */
+const STOP_AT_FLOW_LABEL = 2
 
 export class NetPrograms {
   readonly cgroup: CgroupPrograms
@@ -259,6 +262,29 @@ export class NetPrograms {
     } finally {
       if (skb !== null) this.doneWith()
       context.free()
+    }
+  }
+
+  /**
+   * The flow dissector of a namespace on a packet: its `struct bpf_flow_keys`, or null when there is
+   * none, or it has left the packet to the kernel.
+   */
+  dissect(namespace: NetNamespace, frame: Uint8Array): Uint8Array | null {
+    const key = hookKey.netns(BPF_ATTACH_TYPE.BPF_FLOW_DISSECTOR, namespace.id)
+    const attachment = this.hooks.find(key)?.attachments[0]
+    if (attachment === undefined) return null
+    const { kernel } = this.inet
+    const keys = new FlowKeys(kernel, frame, STOP_AT_FLOW_LABEL)
+    try {
+      const outcome = kernel.run(attachment.program.value, {
+        ...keys.input,
+        network: { namespace, socket: null },
+      })
+      const declined = outcome.low === BPF_RET_CODE.BPF_FLOW_DISSECTOR_CONTINUE
+      if (outcome.fault !== null || declined) return null
+      return keys.finish()
+    } finally {
+      keys.free()
     }
   }
 

@@ -4,21 +4,16 @@
  * bpf_flow_dissect).
  */
 
-import { REGION_READ, REGION_TAG, REGION_WRITE } from "../../interpreter/machine.ts"
-import { CONTEXTS, ERRNO, type ProgTestRunAttr } from "../../spec/index.ts"
-import { ETH_HLEN, SKB, SkBuffer } from "../contexts/index.ts"
+import { ERRNO, type ProgTestRunAttr } from "../../spec/index.ts"
+import { ETH_HLEN } from "../contexts/index.ts"
 import type { KernelState } from "../environment.ts"
+import { FlowKeys, KEYS_BYTES } from "../net/flow-keys.ts"
 import type { Program } from "../programs/program.ts"
 import { finishContext, finishData, rangeIsZero, runRounds, sizeOf, takeContext } from "./frame.ts"
 
-const KEYS_BYTES: number = CONTEXTS.bpf_flow_keys.sizeBytes
 const DATA_BYTES_MAX = 4096
-/** Offsets in `struct bpf_flow_keys`. */
-const NHOFF = 0
-const THOFF = 2
-const N_PROTO = 10
+/** Offset of the flags in `struct bpf_flow_keys`: all that the caller may set. */
 const FLAGS = 48
-const U16_MAX = 0xffff
 
 export function testRunFlowDissector(
   kernel: KernelState,
@@ -36,37 +31,13 @@ export function testRunFlowDissector(
     return -ERRNO.EINVAL
   const flags = context === null ? 0 : new DataView(context.buffer).getUint32(FLAGS, true)
 
-  const { memory } = kernel
-  const keys = memory.allocate(KEYS_BYTES)
-  if (keys === 0) return -ERRNO.ENOMEM
-  const skb = new SkBuffer(memory)
-  const region = memory.createRegion(keys, keys + KEYS_BYTES, REGION_READ | REGION_WRITE)
+  const keys = new FlowKeys(kernel, frame, flags)
   try {
-    skb.load(frame, { ifindex: 0 })
-    memory.view.setUint32(skb.context + SKB.flow_keys, keys, true)
-    memory.view.setInt32(skb.context + SKB.flow_keys + 4, REGION_TAG | region, true)
-    memory.u8.set(frame.subarray(12, 14), keys + N_PROTO)
-    memory.view.setUint16(keys + NHOFF, ETH_HLEN, true)
-    memory.view.setUint16(keys + THOFF, ETH_HLEN, true)
-    memory.view.setUint32(keys + FLAGS, flags, true)
-    const input = { context: skb.context, contextRegion: skb.contextRegion, packet: skb }
-    const rounds = runRounds(kernel, program, input, attr.repeat ?? 0)
+    const rounds = runRounds(kernel, program, keys.input, attr.repeat ?? 0)
     if (rounds.errno < 0) return rounds.errno
-    clampOffsets(memory.view, keys, frame.length)
-    const result = finishData(attr, memory.read(keys, KEYS_BYTES), rounds)
+    const result = finishData(attr, keys.finish(), rounds)
     return result < 0 ? result : finishContext(attr, context)
   } finally {
-    skb.free()
-    memory.destroyRegion(region)
-    memory.free(keys)
+    keys.free()
   }
-}
-
-/** The offsets stay inside the packet, whatever the program has written. */
-function clampOffsets(view: DataView, keys: number, length: number): void {
-  const clamp = (value: number, low: number): number =>
-    Math.min(Math.max(value, low), Math.min(length, U16_MAX))
-  const nhoff = clamp(view.getUint16(keys + NHOFF, true), ETH_HLEN)
-  view.setUint16(keys + NHOFF, nhoff, true)
-  view.setUint16(keys + THOFF, clamp(view.getUint16(keys + THOFF, true), nhoff), true)
 }

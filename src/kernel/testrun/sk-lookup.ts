@@ -1,12 +1,14 @@
 /**
  * PROG_TEST_RUN of sk_lookup programs on the 4-tuple given in `ctx_in` (linux v6.18
- * net/bpf/test_run.c bpf_prog_test_run_sk_lookup). The virtual world has no listening sockets, so
- * none is ever selected.
+ * net/bpf/test_run.c bpf_prog_test_run_sk_lookup). The cookie of the socket that it selects comes
+ * back in the context.
  */
 
 import { REGION_CONTEXT, REGION_READ, REGION_WRITE } from "../../interpreter/machine.ts"
 import { CONTEXTS, ERRNO, type ProgTestRunAttr, SK_ACTION } from "../../spec/index.ts"
 import type { KernelState } from "../environment.ts"
+import type { Socket } from "../net/socket.ts"
+import type { Tuple } from "../net/socket-table.ts"
 import type { Program } from "../programs/program.ts"
 import { finishContext, finishData, rangeIsZero, runRounds, sizeOf, takeContext } from "./frame.ts"
 
@@ -39,15 +41,44 @@ export function testRunSkLookup(
   const flags = REGION_READ | REGION_WRITE | REGION_CONTEXT
   const region = memory.createRegion(context, context + CONTEXT_BYTES, flags)
   try {
-    const input = { context, contextRegion: region, packet: null }
+    const lookup = {
+      tuple: tupleOf(seen),
+      selected: null as Socket | null,
+      noReuseport: false,
+    }
+    const network = { namespace: kernel.net.initial, socket: null, lookup }
+    const input = { context, contextRegion: region, packet: null, network }
     const rounds = runRounds(kernel, program, input, attr.repeat ?? 0)
     if (rounds.errno < 0) return rounds.errno
     const retval = rounds.retval === SK_ACTION.SK_DROP ? SK_ACTION.SK_DROP : SK_ACTION.SK_PASS
+    if (lookup.selected !== null) {
+      if (lookup.selected.options.reusePort && !lookup.noReuseport) return -ERRNO.EOPNOTSUPP
+      const cookie = kernel.net.cookieOf(lookup.selected)
+      new DataView(given.buffer).setBigUint64(OFFSET.cookie, cookie, true)
+    }
     const result = finishData(attr, new Uint8Array(0), { retval, duration: rounds.duration })
     return result < 0 ? result : finishContext(attr, given)
   } finally {
     memory.destroyRegion(region)
     memory.free(context)
+  }
+}
+
+/** The ends that the context names. */
+function tupleOf(seen: Uint8Array): Tuple {
+  const view = new DataView(seen.buffer)
+  const family = view.getUint32(OFFSET.family, true)
+  const [name, bytes] = family === AF_INET ? (["ip4", 4] as const) : (["ip6", 16] as const)
+  const address = (side: string): Uint8Array => {
+    const at = OFFSET[`${side}_${name}`]
+    return seen.slice(at, at + bytes)
+  }
+  return {
+    family,
+    protocol: view.getUint32(OFFSET.protocol, true),
+    remote: { address: address("remote"), port: view.getUint16(OFFSET.remote_port) },
+    local: { address: address("local"), port: view.getUint32(OFFSET.local_port, true) },
+    ifindex: 0,
   }
 }
 

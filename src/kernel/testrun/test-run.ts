@@ -5,6 +5,7 @@ import type { KernelState } from "../environment.ts"
 import type { Program } from "../programs/program.ts"
 import { testRunRawTracepoint, testRunSyscall } from "./arguments.ts"
 import { testRunFlowDissector } from "./flow-dissector.ts"
+import { testRunNetfilter } from "./netfilter.ts"
 import { testRunSkLookup } from "./sk-lookup.ts"
 import { testRunSkb } from "./skb.ts"
 import { testRunTracing } from "./tracing.ts"
@@ -22,6 +23,7 @@ const testRuns: Readonly<Record<number, TestRun>> = {
   [PT.BPF_PROG_TYPE_LWT_OUT]: testRunSkb,
   [PT.BPF_PROG_TYPE_LWT_XMIT]: testRunSkb,
   [PT.BPF_PROG_TYPE_FLOW_DISSECTOR]: testRunFlowDissector,
+  [PT.BPF_PROG_TYPE_NETFILTER]: testRunNetfilter,
   [PT.BPF_PROG_TYPE_SK_LOOKUP]: testRunSkLookup,
   [PT.BPF_PROG_TYPE_RAW_TRACEPOINT]: testRunRawTracepoint,
   [PT.BPF_PROG_TYPE_TRACING]: testRunTracing,

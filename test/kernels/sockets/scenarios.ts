@@ -1058,6 +1058,126 @@ export const scenarios: readonly Scenario[] = [
     run: (stage) => [testRun(stage, "encapsulate", FRAME, 200), stage.events()],
   },
   {
+    name: "PROG_TEST_RUN of netfilter programs",
+    programs: ["filter"],
+    run(stage) {
+      const { kernel } = stage.world
+      const frame = (type: number, size: number): Uint8Array => {
+        const data = new Uint8Array(size)
+        data.set([type >> 8, type & 255, 0x45], 12)
+        return data
+      }
+      const trial = (data: Uint8Array, context?: readonly number[], extra = {}): unknown => {
+        const attr = {
+          prog_fd: stage.program("filter"),
+          data_in: data,
+          ctx_in: context === undefined ? undefined : Uint8Array.from(context),
+          retval: 0,
+          data_size_out: 0,
+          ...extra,
+        }
+        const result = kernel.bpf("PROG_TEST_RUN", attr)
+        return [result, result === 0 ? attr.retval : 0, stage.events()]
+      }
+      const zeros = (count: number): number[] => new Array<number>(count).fill(0)
+      return [
+        trial(frame(0x0800, 64)),
+        trial(frame(0x0800, 19)),
+        trial(frame(0x0800, 20)),
+        trial(frame(0x0800, 33), [0, 2]),
+        trial(frame(0x0800, 34), [0, 2]),
+        trial(frame(0x0800, 64), [1, 10]),
+        trial(frame(0x86dd, 53), [1, 10]),
+        trial(frame(0x86dd, 54), [1, 10]),
+        trial(frame(0x0806, 64), [2, 2]),
+        trial(frame(0x0800, 64), [4, 2]),
+        trial(frame(0x0800, 64), [3, 10]),
+        trial(frame(0x0800, 64), [9, 2]),
+        trial(frame(0x0800, 64), [1, 1]),
+        trial(frame(0x0800, 64), [1, 2, ...zeros(6), 1]),
+        trial(frame(0x0800, 64), [1, 2, 7, ...zeros(45)]),
+        trial(frame(0x0800, 64), [1, 2, ...zeros(46), 1]),
+        trial(frame(0x0800, 64), undefined, { flags: 1 }),
+        trial(frame(0x0800, 64), undefined, { cpu: 1 }),
+        trial(new Uint8Array(4000), undefined),
+      ]
+    },
+  },
+  {
+    name: "PROG_TEST_RUN of sk_lookup programs that choose",
+    programs: ["look_up"],
+    run(stage) {
+      const { world } = stage
+      const listener = stage.stream()
+      world.bind(listener, at(8701))
+      world.listen(listener)
+      putSocket(stage, "sockets", 0, listener)
+      const shared = stage.stream()
+      world.setsockopt(shared, 1, 15, int(1))
+      world.bind(shared, at(8702))
+      world.listen(shared)
+      putSocket(stage, "sockets", 1, shared)
+      const trial = (family: number, protocol: number, key: number, mode: number): unknown => {
+        stage.set(21, key)
+        stage.set(22, mode)
+        const context = new Uint8Array(72)
+        const view = new DataView(context.buffer)
+        view.setUint32(8, family, true)
+        view.setUint32(12, protocol, true)
+        view.setUint16(36, 5555)
+        view.setUint32(60, 99, true)
+        const attr = {
+          prog_fd: stage.program("look_up"),
+          ctx_in: context,
+          ctx_out: new Uint8Array(72),
+          retval: 0,
+        }
+        const result = world.kernel.bpf("PROG_TEST_RUN", attr)
+        const cookie = new DataView(attr.ctx_out.buffer).getBigUint64(0, true)
+        return [result, result === 0 ? attr.retval : 0, cookie !== 0n, stage.events()]
+      }
+      return [
+        trial(AF_INET, 6, 0, 0),
+        trial(AF_INET, 6, 0, 1),
+        trial(AF_INET, 6, 1, 1),
+        trial(AF_INET, 17, 0, 1),
+        trial(AF_INET6, 6, 0, 1),
+        trial(AF_INET, 6, 0, 2),
+        trial(AF_INET, 6, 5, 1),
+      ]
+    },
+  },
+  {
+    name: "a flow dissector is asked for the hash of a packet",
+    programs: ["dissect", "hash"],
+    run(stage) {
+      const { kernel } = stage.world
+      const attr = {
+        attach_bpf_fd: stage.program("dissect"),
+        attach_type: A.BPF_FLOW_DISSECTOR,
+      }
+      const results: unknown[] = [kernel.bpf("PROG_ATTACH", attr), kernel.bpf("PROG_ATTACH", attr)]
+      testRun(stage, "hash", FRAME)
+      results.push(stage.events())
+      stage.set(22, 1)
+      testRun(stage, "hash", FRAME)
+      results.push(stage.events())
+      results.push(kernel.bpf("PROG_DETACH", attr), kernel.bpf("PROG_DETACH", attr))
+      testRun(stage, "hash", FRAME)
+      results.push(stage.events())
+      const netns = stage.keep(stage.world.netns())
+      const link = (): number =>
+        kernel.bpf("LINK_CREATE", {
+          prog_fd: stage.program("dissect"),
+          target_fd: netns,
+          attach_type: A.BPF_FLOW_DISSECTOR,
+        })
+      const first = stage.keep(link())
+      results.push(first >= 0, link(), kernel.bpf("PROG_ATTACH", attr))
+      return results
+    },
+  },
+  {
     name: "netfilter programs by hook and priority",
     programs: ["filter"],
     run(stage) {

@@ -700,6 +700,31 @@ int encapsulate(struct __sk_buff *skb)
 	return 0;
 }
 
+SEC("flow_dissector")
+int dissect(struct __sk_buff *skb)
+{
+	struct bpf_flow_keys *keys = skb->flow_keys;
+
+	NOTE2(keys->nhoff, keys->thoff);
+	NOTE2(keys->n_proto, keys->flags);
+	keys->addr_proto = 0x800;
+	keys->n_proto = bpf_htons(0x0800);
+	keys->ip_proto = 17;
+	keys->thoff = keys->nhoff + 20;
+	keys->sport = bpf_htons(answer(24));
+	return answer(22) ? BPF_FLOW_DISSECTOR_CONTINUE : BPF_OK;
+}
+
+SEC("tc")
+int hash(struct __sk_buff *skb)
+{
+	__u32 first = bpf_get_hash_recalc(skb);
+
+	bpf_set_hash_invalid(skb);
+	note(first == bpf_get_hash_recalc(skb));
+	return 0;
+}
+
 // ---- netfilter ------------------------------------------------------------------------------------------
 
 struct nf_hook_state {
