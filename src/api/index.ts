@@ -10,6 +10,7 @@ export * from "./maps/index.ts"
 export { type AnySchema, BpfObject, parseObject, type Schema } from "./object.ts"
 export {
   type AttachTarget,
+  type IteratorTarget,
   Program,
   type ProgramInfo,
   type RunInput,

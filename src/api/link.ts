@@ -12,6 +12,11 @@ export interface LinkInfo {
   readonly programId: number
 }
 
+/** Bytes that are read of an iterator at once. */
+const CHUNK_BYTES = 32768
+/** -EOPNOTSUPP, of a kernel whose descriptors cannot be read. */
+const NOT_SUPPORTED = -95
+
 export class Link extends Handle {
   constructor(kernel: KernelInterface, fd: number) {
     super(kernel, fd, "link")
@@ -40,6 +45,29 @@ export class Link extends Handle {
   pin(path: string): void {
     const attr = { pathname: path, bpf_fd: this.fd }
     check(this.kernel.bpf("OBJ_PIN", attr), "OBJ_PIN", `link at ${path}`)
+  }
+
+  /**
+   * What an iterator writes, from the start to the end.
+   *
+   * @throws BpfError EINVAL for a link of another kind, and what reading answers.
+   */
+  text(): string {
+    const { kernel } = this
+    const fd = check(kernel.bpf("ITER_CREATE", { link_fd: this.fd }), "ITER_CREATE", "link")
+    const read = kernel.read?.bind(kernel)
+    try {
+      const decoder = new TextDecoder()
+      const chunk = new Uint8Array(CHUNK_BYTES)
+      let text = ""
+      for (;;) {
+        const count = check(read?.(fd, chunk) ?? NOT_SUPPORTED, "read", "iterator")
+        if (count === 0) return text + decoder.decode()
+        text += decoder.decode(chunk.subarray(0, count), { stream: true })
+      }
+    } finally {
+      kernel.close(fd)
+    }
   }
 
   info(): LinkInfo {

@@ -2,12 +2,13 @@
 
 import { viewOf } from "../base/index.ts"
 import { printProgram } from "../isa/index.ts"
-import { attachProgram, type LoadedProgram } from "../loader/index.ts"
+import { attachProgram, type LoadedProgram, type UserTarget } from "../loader/index.ts"
 import {
   BPF_ATTACH_TYPE,
   BPF_PROG_TYPE,
   HELPERS,
   type KernelInterface,
+  type PerfEventAttr,
   programTypeName,
   verdictName,
 } from "../spec/index.ts"
@@ -74,7 +75,30 @@ export interface AttachTarget {
   }
   /** LINK_CREATE flags: XDP modes, TCX order. */
   readonly flags?: number
+  /**
+   * Tracing: another function, tracepoint (`group/name`) or raw tracepoint than that of the section.
+   */
+  readonly function?: string
+  /** kprobe.multi: the functions. */
+  readonly functions?: readonly string[]
+  /** Place in an executable, for uprobe and USDT programs. */
+  readonly user?: UserTarget
+  /** Clock or counter, for perf_event programs. */
+  readonly perfEvent?: PerfEventAttr
+  /** What an iterator goes through, where the section leaves a choice. */
+  readonly iterate?: IteratorTarget
+  /** What bpf_get_attach_cookie returns to the program. */
+  readonly cookie?: bigint
 }
+
+/** `union bpf_iter_link_info`. */
+export type IteratorTarget =
+  | { readonly map: { readonly fd: number } }
+  /** One thread, or the threads of one process. */
+  | { readonly tid: number }
+  | { readonly pid: number }
+  /** A cgroup v2 directory with what is below it; the root when absent. */
+  | { readonly cgroupId: bigint; readonly order?: "self" | "descendants" | "ancestors" }
 
 /** Room for a program to grow a packet in a test run. */
 const DATA_OUT_SLACK = 4096
@@ -177,11 +201,32 @@ export class Program extends Handle {
         mapFd: target.map?.fd,
         netfilter: target.netfilter,
         flags: target.flags,
+        name: target.function,
+        symbols: target.functions,
+        user: target.user,
+        perfEvent: target.perfEvent,
+        iterInfo: target.iterate === undefined ? undefined : iteratorInfo(target.iterate),
+        cookie: target.cookie,
       })
       return new Link(kernel, fd)
     } finally {
       if (cgroupFd !== undefined) kernel.close(cgroupFd)
       if (netnsFd !== undefined) kernel.close(netnsFd)
+    }
+  }
+
+  /**
+   * Runs an iterator over what it goes through and gives the text that it wrote.
+   *
+   * @throws BpfError for a program that is no iterator, and for what reading answers.
+   * @example collection.programs.dump_tasks.iterate({ pid: process.pid })
+   */
+  iterate(target?: IteratorTarget): string {
+    const link = this.attach(target === undefined ? {} : { iterate: target })
+    try {
+      return link.text()
+    } finally {
+      link.close()
     }
   }
 
@@ -244,4 +289,19 @@ export function readProgramInfo(kernel: KernelInterface, fd: number): ProgramInf
     runNanoseconds: view.getBigUint64(192, true),
     runCount: view.getBigUint64(200, true),
   }
+}
+
+const CGROUP_ORDER = { self: 1, descendants: 2, ancestors: 4 } as const
+
+function iteratorInfo(target: IteratorTarget): Uint8Array {
+  const info = new Uint8Array(16)
+  const view = viewOf(info)
+  if ("map" in target) view.setUint32(0, target.map.fd, true)
+  else if ("tid" in target) view.setUint32(0, target.tid, true)
+  else if ("pid" in target) view.setUint32(4, target.pid, true)
+  else {
+    view.setUint32(0, CGROUP_ORDER[target.order ?? "descendants"], true)
+    view.setBigUint64(8, target.cgroupId, true)
+  }
+  return info
 }

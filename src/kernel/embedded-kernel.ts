@@ -323,6 +323,15 @@ export class EmbeddedKernel implements KernelInterface {
     return this.tracing.openUprobe(target)
   }
 
+  symbolOffset(path: string, symbol: string): bigint | undefined {
+    return this.world.executables.symbol(path, symbol)
+  }
+
+  usdtOffset(path: string, probe: string): bigint | undefined {
+    const [provider, name] = probe.split(":")
+    return this.world.executables.usdt(path, provider, name)
+  }
+
   openPerfEvent(event: PerfEventAttr): number {
     return this.tracing.openPerfEvent(event)
   }

@@ -17,7 +17,9 @@ import {
   type KernelInterface,
   type LinkCreateAttr,
   matchSection,
+  type PerfEventAttr,
 } from "../spec/index.ts"
+import { openUserProbe, parseUserTarget, type UserTarget, uprobeMulti } from "./attach-user.ts"
 import type { LoadedProgram } from "./options.ts"
 import { refusal } from "./session.ts"
 
@@ -33,6 +35,10 @@ export interface AttachTarget {
   readonly mapFd?: Fd
   /** Perf event, opened: perf_event, kprobe, uprobe and tracepoint programs. */
   readonly perfEventFd?: Fd
+  /** Place in an executable: uprobe and USDT programs, instead of that of the section. */
+  readonly user?: UserTarget
+  /** A clock or counter that is opened for a perf_event program. */
+  readonly perfEvent?: PerfEventAttr
   /** Instead of the tracepoint, `group/name`, or raw tracepoint, `name`, of the section. */
   readonly name?: string
   /** Kernel functions of a kprobe.multi program, instead of the one of the section. */
@@ -105,6 +111,19 @@ export function attachProgram(
     case "kprobe_multi":
     case "kprobe_session":
       return attachKprobes(kernel, program, target)
+    case "uprobe":
+    case "usdt":
+      return attachUprobe(kernel, program, target)
+    case "uprobe_multi":
+      return link(kernel, program, {
+        attach_type: definition.attachType,
+        uprobe_multi: uprobeMulti(
+          kernel,
+          program,
+          userTarget(program, target, false),
+          target.cookie,
+        ),
+      })
     default:
       return attachByTarget(kernel, program, target)
   }
@@ -219,6 +238,51 @@ function attachKprobe(kernel: KernelInterface, program: LoadedProgram, target: A
   }
 }
 
+/** A place in an executable, of the section or of the target. */
+function userTarget(program: LoadedProgram, target: AttachTarget, isUsdt: boolean): UserTarget {
+  if (target.user !== undefined) return target.user
+  const { attachTarget } = program.definition
+  if (attachTarget === null)
+    throw needs(program, "{ user: { path: '/bin/bash', symbol: 'readline' } }, a place in a file")
+  return parseUserTarget(attachTarget, isUsdt)
+}
+
+function attachUprobe(kernel: KernelInterface, program: LoadedProgram, target: AttachTarget): Fd {
+  if (target.perfEventFd !== undefined)
+    return attachPerf(kernel, program, target.perfEventFd, target)
+  const isUsdt = matchSection(program.definition.section)?.autoAttach === "usdt"
+  const place = userTarget(program, target, isUsdt)
+  const event = openUserProbe(kernel, program, place, isUsdt)
+  if (event < 0) throw refusal("LINK_CREATE", event, `${nameOf(program)}, file '${place.path}'`)
+  try {
+    return attachPerf(kernel, program, event, target)
+  } finally {
+    kernel.close(event)
+  }
+}
+
+/** A clock or counter of its own for a perf_event program. */
+function attachPerfEvent(
+  kernel: KernelInterface,
+  program: LoadedProgram,
+  target: AttachTarget,
+): Fd {
+  if (target.perfEventFd !== undefined)
+    return attachPerf(kernel, program, target.perfEventFd, target)
+  if (target.perfEvent === undefined || kernel.openPerfEvent === undefined)
+    throw needs(
+      program,
+      "{ perfEvent: { type: 1, config: 0n, samplePeriod, cpu: 0 } }, a perf event",
+    )
+  const event = kernel.openPerfEvent(target.perfEvent)
+  if (event < 0) throw refusal("LINK_CREATE", event, `${nameOf(program)}, perf event`)
+  try {
+    return attachPerf(kernel, program, event, target)
+  } finally {
+    kernel.close(event)
+  }
+}
+
 /** The function behind a system call: its name carries the architecture. */
 function syscallSymbol(kernel: KernelInterface, name: string): string {
   const candidates = [`__x64_sys_${name}`, `__arm64_sys_${name}`, `__se_sys_${name}`, `sys_${name}`]
@@ -270,6 +334,7 @@ function attachByTarget(kernel: KernelInterface, program: LoadedProgram, target:
     case BPF_PROG_TYPE.BPF_PROG_TYPE_SK_MSG:
       return to(target.mapFd, "{ mapFd }, a sockmap or sockhash")
     case BPF_PROG_TYPE.BPF_PROG_TYPE_PERF_EVENT:
+      return attachPerfEvent(kernel, program, target)
     case BPF_PROG_TYPE.BPF_PROG_TYPE_KPROBE:
       if (target.perfEventFd === undefined)
         throw needs(program, "{ perfEventFd }, an opened perf event")

@@ -1,3 +1,4 @@
 export * from "./attach.ts"
+export type { UserTarget } from "./attach-user.ts"
 export * from "./load.ts"
 export * from "./options.ts"

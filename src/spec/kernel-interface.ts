@@ -383,6 +383,10 @@ export interface KernelInterface {
    * absent: this kernel has none.
    */
   openUprobe?(target: UprobeTarget): Fd
+  /** File offset of a function of an executable, or undefined; absent: this kernel cannot say. */
+  symbolOffset?(path: string, symbol: string): bigint | undefined
+  /** File offset of a USDT probe, `provider:name`; absent: this kernel cannot say. */
+  usdtOffset?(path: string, probe: string): bigint | undefined
   /** A counting or sampling perf event, or a negative errno; absent: this kernel has none. */
   openPerfEvent?(event: PerfEventAttr): Fd
   /** Reads an iterator's text: bytes read, 0 at the end, or a negative errno; absent: no iterators. */

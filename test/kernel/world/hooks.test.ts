@@ -12,8 +12,6 @@ const EPERM = 1
 
 test("an LSM program's verdict is what the caller of open gets, and nothing is opened", () => {
   const { kernel, task } = machine()
-  using closing = { [Symbol.dispose]: () => kernel.dispose() }
-  void closing
   const deny = watch(kernel, "lsm/file_open", `r0 = -${EPERM}`)
   expect(task.openat("/etc/passwd")).toBe(-EPERM)
   expect(task.group.files.size).toBe(0)
