@@ -129,6 +129,8 @@ export class Explorer implements Verifier {
   readonly loops: LoopVisits
   /** Records where values come from; null unless the input asks for it. */
   readonly recorder: Recorder | null
+  /** Told of each instruction before it is explored; states are compared by all they say then. */
+  observe: ((x: Explorer, insn: number) => void) | null = null
   scratchedRegisters = 0
   /** Which list entry a kept state belongs to. */
   readonly keptBy: Map<State, ExploredState> = new Map()
