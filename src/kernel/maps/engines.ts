@@ -117,6 +117,8 @@ export interface EngineOwner {
   allocate(size: number): number
   /** A value goes out of use: its timers and references are to be dropped. */
   valueReleased(value: number): void
+  /** The consumer of a ring buffer is to be woken. */
+  readable(): void
   /** What programs do with a map that has no engine. */
   lookup(key: number): number
   update(key: number, value: number, flags: number): number
@@ -130,8 +132,6 @@ export interface MapEngines {
   readonly cpuWord: number
   /** The memory is shared: maps take locks, and must have all their memory from the start. */
   readonly shared: boolean
-  /** Called with the descriptor of a ring buffer whose consumer is to be woken, by compiled programs. */
-  wake: (descriptor: number) => void
   /** The maps that live, by descriptor. */
   readonly owners: Map<number, EngineOwner>
 }
@@ -187,14 +187,13 @@ export function mapEngines(
       owners.get(map)?.update(key, value, flags) ?? -ERRNO.EINVAL,
     otherDelete: (map: number, key: number): number =>
       owners.get(map)?.delete(key) ?? -ERRNO.EINVAL,
-    wake: (map: number): void => engines.wake(map),
+    wake: (map: number): void => owners.get(map)?.readable(),
   }
   const instance = new WebAssembly.Instance(module, { env: { memory }, host })
   const engines: MapEngines = {
     exports: instance.exports as unknown as EngineExports,
     cpuWord,
     shared,
-    wake: () => undefined,
     owners,
   }
   instances.set(memory, engines)

@@ -218,6 +218,10 @@ export abstract class MapBase implements BpfMap, EngineOwner {
     return this.storage.tryTake(size)
   }
 
+  readable(): void {
+    this.host.notify?.(this)
+  }
+
   valueReleased(value: number): void {
     this.releaseFields?.(value)
   }

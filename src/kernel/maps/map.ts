@@ -18,6 +18,8 @@ export interface MapHost {
   currentCpu(): number
   /** Region of map descriptors: what look-ups in maps of maps point to. */
   readonly descriptorRegion?: number
+  /** Tells readers of a ring buffer that there are records. */
+  notify?(map: BpfMap): void
   /** Seeded random 32 bits. */
   random32(): number
 }

@@ -4,7 +4,13 @@ import { describe, expect, test } from "vitest"
 import { REGION_TAG } from "../../../src/interpreter/index.ts"
 import { csumFrom32To16, csumPartial, csumSub } from "../../../src/kernel/helpers/checksum.ts"
 import { EmbeddedKernel } from "../../../src/kernel/index.ts"
-import { type BpfMap, createMap, engineCall, mapEngines } from "../../../src/kernel/maps/index.ts"
+import {
+  type BpfMap,
+  createMap,
+  engineCall,
+  mapEngines,
+  RingBufferMap,
+} from "../../../src/kernel/maps/index.ts"
 import { createRandom } from "../../../src/kernel/random.ts"
 import { HELPERS } from "../../../src/spec/index.ts"
 import { random, seed } from "./operations.ts"
@@ -115,6 +121,39 @@ describe(`helpers beside the maps' (seed ${seed})`, () => {
     expect(compare("abd", 2, "abc")).toBe(0)
     expect(compare("ab", 4, "abc")).toBe(-1)
     expect(compare("", 4, "")).toBe(0)
+  })
+})
+
+describe("records of compiled programs", () => {
+  test("wake the reader as Linux does: when it has read everything, or on demand", () => {
+    const woken: number[] = []
+    const waking = { ...createHost(), notify: (map: BpfMap) => woken.push(map.address) }
+    const request = { map_type: 27, key_size: 0, value_size: 0, max_entries: 4096 }
+    const ring = createMap(waking, request, { index: 1 })
+    if (!(ring instanceof RingBufferMap)) throw new Error(`no ring: ${ring}`)
+    const engines = mapEngines(waking.memory).exports
+    const submit = (flags: number): void => {
+      const sample = engines.ringReserve(ring.address, 16, 0)
+      engines.ringSubmit(sample, flags)
+    }
+    const wakes = (action: () => void): number => {
+      const before = woken.length
+      action()
+      return woken.length - before
+    }
+    expect(wakes(() => submit(0))).toBe(1)
+    expect(wakes(() => submit(0))).toBe(0)
+    expect(wakes(() => submit(2))).toBe(1)
+    const view = ring.view()
+    view.setConsumerPosition(view.producerPosition())
+    expect(wakes(() => submit(1))).toBe(0)
+    view.setConsumerPosition(view.producerPosition())
+    const data = waking.memory.allocate(16)
+    expect(wakes(() => expect(engines.ringOutput(ring.address, data, 16, 0)).toBe(0))).toBe(1)
+    expect(new Set(woken)).toEqual(new Set([ring.address]))
+    expect(engines.ringOutput(ring.address, data, 16, 4)).toBe(-22)
+    expect(engines.ringOutput(ring.address, data, 5000, 0)).toBe(-11)
+    expect(ring.query(0)).toBe(24)
   })
 })
 
