@@ -316,10 +316,21 @@ export function recordOf(btf: Btf, typeId: number, kernelBtf: () => Btf): BtfRec
 
 const ofMaps = new WeakMap<Verifier, (BtfRecord | null | undefined)[]>()
 
-/** The special fields of a map's values. */
-export function recordOfMap(v: Verifier, mapIndex: number): BtfRecord | null {
+/** Asked for at each access of a map: the verification at work, and its records. */
+let lastVerifier: Verifier | null = null
+let lastRecords: (BtfRecord | null | undefined)[] = []
+
+function recordsOf(v: Verifier): (BtfRecord | null | undefined)[] {
   let records = ofMaps.get(v)
   if (records === undefined) ofMaps.set(v, (records = []))
+  lastVerifier = v
+  lastRecords = records
+  return records
+}
+
+/** The special fields of a map's values. */
+export function recordOfMap(v: Verifier, mapIndex: number): BtfRecord | null {
+  const records = v === lastVerifier ? lastRecords : recordsOf(v)
   let record = records[mapIndex]
   if (record === undefined) {
     const { btf, valueTypeId } = v.maps[mapIndex]

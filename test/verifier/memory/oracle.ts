@@ -30,6 +30,8 @@ export interface Case {
   readonly license?: string
   readonly flags?: number
   readonly maps?: Readonly<Record<string, MapText>>
+  /** What the loading process may: CAP_PERFMON; true by default. */
+  readonly perfmon?: boolean
   /** Kernel function or typedef that the program is for. */
   readonly target?: string
 }
@@ -190,6 +192,7 @@ export function compare(test: Case): { readonly linux: Outcome; readonly ours: O
       kernelBtf: vmlinux,
       map: (operand) => byFd.get(operand) ?? -9,
       cpuCount: kernel().possibleCpus,
+      privileges: { bpf: true, perfmon: test.perfmon ?? true },
       logLevel: 2,
     })
     return {

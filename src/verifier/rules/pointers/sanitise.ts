@@ -90,6 +90,7 @@ function isExempt(v: Verifier): boolean {
 function exploreZero(v: Verifier, { dstReg, ptrReg }: PointerOperands): void {
   const d = v.domain
   if (ptrReg === dstReg) {
+    d.setUnbounded32(dstReg)
     v.pushBranch(v.insn + 1, v.insn, true)
     return
   }
