@@ -7,7 +7,16 @@ import { fileURLToPath } from "node:url"
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../bench/programs")
 const clang = process.argv[2] ?? process.env.CLANG ?? "clang"
-const flags = ["-O2", "-target", "bpf", "-mcpu=v3", "-fno-builtin", "-Wall", "-fno-ident", "-Wno-unused"]
+const flags = [
+  "-O2",
+  "-target",
+  "bpf",
+  "-mcpu=v3",
+  "-fno-builtin",
+  "-Wall",
+  "-fno-ident",
+  "-Wno-unused",
+]
 // BTF for the maps, without the paths of this machine.
 const debug = ["-g", "-fdebug-compilation-dir=.", `-ffile-prefix-map=${folder}/=`]
 const repeated = ["parse", "arrcnt", "pcpucnt", "fw", "flow", "lpm", "ringbuf"]

@@ -113,11 +113,23 @@ const RUNS_WHEN: Readonly<Record<number, string>> = {
   [BPF_ATTACH_TYPE.BPF_TCX_EGRESS]: "a device sends a frame",
   [BPF_ATTACH_TYPE.BPF_XDP_DEVMAP]: "a frame is redirected through a devmap with a program",
   [BPF_ATTACH_TYPE.BPF_CGROUP_INET_INGRESS]: "a frame is delivered (root cgroup)",
-  [BPF_ATTACH_TYPE.BPF_PERF_EVENT]: "`emit` (tracepoints), `call` (kprobes)",
-  [BPF_ATTACH_TYPE.BPF_TRACE_RAW_TP]: "`emit`",
-  [BPF_ATTACH_TYPE.BPF_TRACE_FENTRY]: "`call`",
-  [BPF_ATTACH_TYPE.BPF_TRACE_FEXIT]: "`call` with `returns`",
-  [BPF_ATTACH_TYPE.BPF_LSM_MAC]: "`lsm`",
+  [BPF_ATTACH_TYPE.BPF_PERF_EVENT]:
+    "a task does what the tracepoint, kprobe or uprobe is about; a clock ticks; `emit`, `call`",
+  [BPF_ATTACH_TYPE.BPF_TRACE_RAW_TP]:
+    "a task, the scheduler or the disk passes the tracepoint; `emit`",
+  [BPF_ATTACH_TYPE.BPF_TRACE_FENTRY]:
+    "a task's system call runs the function; PROG_TEST_RUN; `call`",
+  [BPF_ATTACH_TYPE.BPF_TRACE_FEXIT]:
+    "a task's system call runs the function; PROG_TEST_RUN; `call` with `returns`",
+  [BPF_ATTACH_TYPE.BPF_MODIFY_RETURN]:
+    "before the function, in whose place its result is; PROG_TEST_RUN",
+  [BPF_ATTACH_TYPE.BPF_LSM_MAC]: "a task does what the hook is asked about; `lsm`",
+  [BPF_ATTACH_TYPE.BPF_LSM_CGROUP]: "a task of the cgroup (or of one below) does",
+  [BPF_ATTACH_TYPE.BPF_TRACE_ITER]: "the iterator is read",
+  [BPF_ATTACH_TYPE.BPF_TRACE_KPROBE_MULTI]: "as kprobes, any number of functions",
+  [BPF_ATTACH_TYPE.BPF_TRACE_KPROBE_SESSION]: "the function's entry, and its return if wanted",
+  [BPF_ATTACH_TYPE.BPF_TRACE_UPROBE_MULTI]: "a task calls the function of its program",
+  [BPF_ATTACH_TYPE.BPF_TRACE_UPROBE_SESSION]: "the function's entry, and its return if wanted",
 }
 
 function programTypes(): string {

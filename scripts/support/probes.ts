@@ -29,6 +29,8 @@ const kernel: EmbeddedKernel = createEmbeddedKernel()
 const device = kernel.network.add({ name: "eth0" })
 const cgroup = kernel.openCgroup("/probe")
 const tracepoint = kernel.openTracepoint("sched", "sched_switch")
+const kprobe = kernel.openKprobe("vfs_read", false)
+const perfEvent = kernel.openPerfEvent({ type: 1, config: 0n, samplePeriod: 1000n, cpu: 0 })
 
 /** A file descriptor, used and closed; whether it was one. */
 function opens(fd: number): boolean {
@@ -50,7 +52,6 @@ export function mapClass(type: number): string {
 /** Commands that no argument makes work, and what they say. */
 const WITHOUT_FUNCTION = {
   TASK_FD_QUERY: { pid: 1, fd: 0 },
-  ITER_CREATE: { link_fd: 0 },
   TOKEN_CREATE: { bpffs_fd: 0 },
   PROG_STREAM_READ_BY_FD: { stream_buf: new Uint8Array(8), stream_id: 1, prog_fd: 0 },
 } as const
@@ -124,6 +125,11 @@ function isLinked(type: number, attachType: number): boolean {
     { target_ifindex: device.ifindex },
     { target_fd: cgroup },
     { target_fd: tracepoint },
+    { target_fd: kprobe },
+    { target_fd: perfEvent },
+    { kprobe_multi: { syms: ["vfs_read"] } },
+    { uprobe_multi: { path: "/bin/sh", offsets: [0n] } },
+    {},
   ]
   try {
     return (

@@ -161,6 +161,37 @@ export const WORLD: readonly WrittenRow[] = [
     "no: the events are real",
     "test/kernel/helpers/world.test.ts",
   ],
+  [
+    "tasks that make system calls on virtual files: tracepoints, functions and LSM hooks on the way, verdicts deny",
+    "files, directories, exec, fork, exit, kill, mmap, mount",
+    "no: the tasks are real",
+    "test/kernels/tracing/syscalls.test.ts",
+  ],
+  [
+    "what trampolines, overrides and LSM verdicts do",
+    "as documented",
+    "no",
+    "test/kernel/world/hooks.test.ts",
+  ],
+  [
+    "uprobes and USDT of virtual executables, sampling clocks, iterators",
+    "yes",
+    "no",
+    "test/kernels/tracing/probes.test.ts",
+  ],
+  [
+    "a scheduler and a disk whose events carry consistent times",
+    "yes",
+    "no",
+    "test/kernel/world/processes.test.ts",
+  ],
+  ["scenarios recorded and replayed", "yes", "no", "test/kernel/world/recording.test.ts"],
+  [
+    "the Node process as a task: collections, HTTP, loop delay, file calls",
+    "`nodeProcessEvents` of `skep/node`",
+    "no",
+    "test/tools/node-events/node-events.test.ts",
+  ],
   ["virtual clock and timers", "yes", "no", "test/kernel/helpers/world.test.ts"],
   ["seeded random numbers, several CPUs", "yes", "no", "test/kernel/helpers/world.test.ts"],
   [
