@@ -60,6 +60,8 @@ export interface BatchRequest {
 export interface Side {
   update(key: Bytes, value: Bytes, flags: bigint): Outcome
   lookup(key: Bytes, flags: bigint): Outcome
+  /** A look-up that asks about the value: bloom filters. */
+  contains(value: Uint8Array): number
   delete(key: Bytes): Outcome
   lookupAndDelete(key: Bytes, flags: bigint): Outcome
   nextKey(key: Bytes): Outcome
@@ -100,6 +102,7 @@ export function ourSide(map: BpfMap): Side {
       const result = map.lookupElem(key, value, flags)
       return { result, value: hex(value) }
     },
+    contains: (value) => map.lookupElem(undefined, value, 0n),
     delete: (key) => ({ result: map.deleteElem(key) }),
     lookupAndDelete(key, flags) {
       const value = filled(syscallValueSize)
@@ -212,6 +215,7 @@ export function linuxSide(fd: number, sizes: { keySize: number; syscallValueSize
       const result = element(COMMAND.LOOKUP, key, value, flags)
       return { result, value: hex(value) }
     },
+    contains: (value) => element(COMMAND.LOOKUP, undefined, value, 0n),
     delete: (key) => ({ result: element(COMMAND.DELETE, key, undefined, 0n) }),
     lookupAndDelete(key, flags) {
       const value = filled(syscallValueSize)
