@@ -17,6 +17,7 @@ export const root: string = join(dirname(fileURLToPath(import.meta.url)), "../..
 /** Programs in C that a test runs without importing them, by folder. */
 const PROGRAM_FOLDERS: Readonly<Record<string, string>> = {
   "test/kernels/compare.test.ts": "test/kernels/programs",
+  "test/kernels/sockets/sockets.test.ts": "test/kernels/sockets",
 }
 
 /**

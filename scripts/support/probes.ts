@@ -22,12 +22,27 @@ const T = BPF_PROG_TYPE
 
 /** r0 = 0; exit */
 const RETURN_0 = new Uint8Array([0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0])
+/** r0 = 1; exit: for hooks that must not refuse. */
+const RETURN_1 = RETURN_0.slice()
+RETURN_1[4] = 1
 const BPF_F_SLEEPABLE = 0x10
 
 /** One kernel for all probes; everything that a probe opens is closed again. */
 const kernel: EmbeddedKernel = createEmbeddedKernel()
 const device = kernel.network.add({ name: "eth0" })
 const cgroup = kernel.openCgroup("/probe")
+const netns = kernel.openNetns("/proc/self/ns/net")
+const socketMap = kernel.bpf("MAP_CREATE", {
+  map_type: BPF_MAP_TYPE.BPF_MAP_TYPE_SOCKMAP,
+  key_size: 4,
+  value_size: 4,
+  max_entries: 1,
+})
+const [netkit] = kernel.network.addPair(
+  { name: "nk0", kind: "netkit", primary: true },
+  { name: "nk1", kind: "netkit" },
+)
+const NETFILTER = { pf: 2, hooknum: 1, priority: 1 }
 const tracepoint = kernel.openTracepoint("sched", "sched_switch")
 const kprobe = kernel.openKprobe("vfs_read", false)
 const perfEvent = kernel.openPerfEvent({ type: 1, config: 0n, samplePeriod: 1000n, cpu: 0 })
@@ -76,12 +91,17 @@ const TARGETS: Readonly<Record<number, readonly [name: string, kind: "func" | "t
 }
 
 function load(type: number, attachType: number): number {
+  const fd = loadReturning(RETURN_0, type, attachType)
+  return fd >= 0 ? fd : loadReturning(RETURN_1, type, attachType)
+}
+
+function loadReturning(insns: Uint8Array, type: number, attachType: number): number {
   const target = TARGETS[attachType]
   return kernel.bpf("PROG_LOAD", {
     prog_type: type,
     expected_attach_type: type === T.BPF_PROG_TYPE_SYSCALL ? 0 : attachType,
     prog_flags: type === T.BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
-    insns: RETURN_0,
+    insns,
     license: "GPL",
     attach_btf_id: target === undefined ? undefined : kernel.state.types.findByName(...target),
   })
@@ -126,6 +146,10 @@ function isLinked(type: number, attachType: number): boolean {
     { target_fd: cgroup },
     { target_fd: tracepoint },
     { target_fd: kprobe },
+    { target_fd: netns },
+    { target_fd: socketMap },
+    { target_ifindex: netkit.ifindex },
+    { netfilter: NETFILTER },
     { target_fd: perfEvent },
     { kprobe_multi: { syms: ["vfs_read"] } },
     { uprobe_multi: { path: "/bin/sh", offsets: [0n] } },
@@ -165,7 +189,14 @@ export function isAttachedDirectly(attachType: number): boolean {
     const fd = load(type, attachType)
     if (fd < 0) return false
     const base = { attach_bpf_fd: fd, attach_type: attachType }
-    return [{ target_ifindex: device.ifindex }, { target_fd: cgroup }].some((target) => {
+    const targets = [
+      { target_ifindex: device.ifindex },
+      { target_ifindex: netkit.ifindex },
+      { target_fd: cgroup },
+      { target_fd: socketMap },
+      {},
+    ]
+    return targets.some((target) => {
       if (kernel.bpf("PROG_ATTACH", { ...base, ...target }) !== 0) return false
       kernel.bpf("PROG_DETACH", { ...base, ...target })
       return true
