@@ -335,6 +335,9 @@ const pathFunctions = list(`
 function isPresent(name: HelperName, caller: Required<HelperCaller>): boolean {
   const { type, attachType, target } = caller
   if (type === PT.BPF_PROG_TYPE_LIRC_MODE2) return lirc.includes(name)
+  // A device program need not name its hook; without, Linux takes it for one of ingress.
+  if (type === PT.BPF_PROG_TYPE_CGROUP_DEVICE && attachType === AT.BPF_CGROUP_INET_INGRESS)
+    if (returnValue.includes(name)) return false
   const own = sets.get(type)
   if (own === undefined) return false
   if (base.has(name) || own.has(name)) return true
