@@ -31,7 +31,8 @@ export interface Comparison {
   readonly ours: Outcome
 }
 
-const LOG_SIZE = 1 << 24
+/** Log of the largest program that the tests load. */
+const LOG = new Uint8Array(1 << 24)
 
 let linuxKernel: LinuxKernel | undefined
 let kernelTypes: Btf | undefined
@@ -133,7 +134,8 @@ class Recorder {
   }
 
   private load(attr: Commands["PROG_LOAD"]): number {
-    const buffer = new Uint8Array(LOG_SIZE)
+    const buffer = LOG
+    buffer[0] = 0
     const asked = { ...attr, log_level: 2, log_buf: buffer }
     const result = this.linux.bpf("PROG_LOAD", asked)
     const end = buffer.indexOf(0)
@@ -233,30 +235,44 @@ function kfuncId(name: string): number {
 
 /** Assembles and loads a program; `call kfunc_bpf_throw` calls a function of the kernel. */
 export function compareAssembly(text: string, options: AssemblyOptions = {}): Comparison {
+  const programs = [{ ...options, name: "", text }]
+  for (const compared of compareMany(programs, options.maps ?? {})) return compared
+  throw new Error("nothing was compared")
+}
+
+/** As {@link compareAssembly}, for many programs with the same maps. */
+export function* compareMany(
+  programs: Iterable<AssemblyOptions & { readonly name: string; readonly text: string }>,
+  maps: Readonly<Record<string, MapSpec>>,
+): Generator<Comparison & { readonly text: string }> {
   const recorder = new Recorder(kernel())
   const fds = new Map<string, number>()
   try {
-    for (const [name, spec] of Object.entries(options.maps ?? {})) {
-      const inner = spec.inner_map_fd === -1 ? { inner_map_fd: [...fds.values()][0] } : {}
-      const fd = recorder.interface.bpf("MAP_CREATE", { ...spec, ...inner })
+    for (const [name, spec] of Object.entries(maps)) {
+      const fd = recorder.interface.bpf("MAP_CREATE", spec)
       if (fd < 0) throw new Error(`map ${name}: errno ${-fd}`)
       fds.set(name, fd)
     }
-    const { bytes } = assemble(text, {
-      resolveSymbol: ({ kind, name }) => {
-        if (kind === "function" && name.startsWith("kfunc_"))
-          return { src: 2, imm: kfuncId(name.slice("kfunc_".length)) }
-        return kind === "map" && fds.has(name) ? { src: 1, imm: fds.get(name) ?? 0 } : undefined
-      },
-    })
-    recorder.interface.bpf("PROG_LOAD", {
-      prog_type: options.type ?? 1,
-      insns: bytes,
-      license: options.license ?? "GPL",
-      expected_attach_type: options.expectedAttachType ?? 0,
-      prog_flags: options.flags ?? 0,
-    })
-    return recorder.comparisons[0]
+    for (const { name, text, ...options } of programs) {
+      const { bytes } = assemble(text, {
+        resolveSymbol: ({ kind, name: symbol }) => {
+          if (kind === "function" && symbol.startsWith("kfunc_"))
+            return { src: 2, imm: kfuncId(symbol.slice("kfunc_".length)) }
+          const fd = kind === "map" ? fds.get(symbol) : undefined
+          return fd === undefined ? undefined : { src: 1, imm: fd }
+        },
+      })
+      const fd = recorder.interface.bpf("PROG_LOAD", {
+        prog_type: options.type ?? 1,
+        insns: bytes,
+        license: options.license ?? "GPL",
+        expected_attach_type: options.expectedAttachType ?? 0,
+        prog_flags: options.flags ?? 0,
+      })
+      kernel().close(fd)
+      const compared = recorder.comparisons.pop()
+      if (compared !== undefined) yield { ...compared, name, text }
+    }
   } finally {
     for (const fd of fds.values()) kernel().close(fd)
   }

@@ -23,7 +23,6 @@ import {
   MEM_PERCPU,
   MEM_RCU,
   MEM_RINGBUF,
-  NON_OWN_REF,
   PTR_TO_BTF_ID,
   PTR_TO_BUF,
   PTR_TO_CTX,
@@ -104,12 +103,7 @@ const byKind: Readonly<Record<ArgumentKind, Compatible>> = {
   stack: compatible([PTR_TO_STACK]),
   str: mapValue,
   timer: mapValue,
-  kptr: compatible([
-    PTR_TO_MAP_VALUE,
-    allocated,
-    allocated | NON_OWN_REF,
-    allocated | NON_OWN_REF | MEM_RCU,
-  ]),
+  kptr: compatible([PTR_TO_MAP_VALUE, allocated]),
   dynptr: compatible([PTR_TO_STACK, CONST_PTR_TO_DYNPTR]),
 }
 
