@@ -1,0 +1,76 @@
+/** One generated program, asked of Linux and of our verifier. */
+
+import type { Btf } from "../../../src/btf/index.ts"
+import { readBtf } from "../../../src/btf/index.ts"
+import { createLinuxKernel, type LinuxKernel } from "../../../src/linux/index.ts"
+import { lastMessage } from "../../../src/tools/verify/index.ts"
+import { verify } from "../../../src/verifier/index.ts"
+import {
+  createWorld,
+  type FuzzProgram,
+  loadAttributes,
+  verifierInput,
+  type World,
+} from "./world.ts"
+
+/** What both said: errno 0 when accepted. */
+export interface Asked {
+  readonly errno: readonly [ours: number, linux: number]
+  readonly messages: readonly [ours: string, linux: string]
+  readonly processed: readonly [ours: number, linux: number]
+  /** The verdicts are the same, errno and all. */
+  readonly agree: boolean
+  readonly sameMessage: boolean
+}
+
+const ENOSPC = 28
+
+export class LinuxOracle {
+  readonly kernel: LinuxKernel = createLinuxKernel()
+  private readonly world: World = createWorld(this.kernel)
+  private readonly log = new Uint8Array(1 << 15)
+  private kernelTypes: Btf | null = null
+
+  readonly types = (): Btf => {
+    const bytes = this.kernel.vmlinuxBtf()
+    if (bytes === null) throw new Error("this kernel has no types")
+    return (this.kernelTypes ??= readBtf(bytes))
+  }
+
+  ask(program: FuzzProgram): Asked {
+    const { kernel, log } = this
+    let logBytes = log
+    let result = -ENOSPC
+    let text = ""
+    for (const bytes of [log.length, 1 << 24]) {
+      logBytes = bytes === log.length ? log : new Uint8Array(bytes)
+      logBytes[0] = 0
+      const attr = { ...loadAttributes(this.world, program), log_level: 4, log_buf: logBytes }
+      result = kernel.bpf("PROG_LOAD", attr)
+      if (result >= 0) kernel.close(result)
+      text = new TextDecoder().decode(logBytes.subarray(0, Math.max(0, logBytes.indexOf(0))))
+      if (result !== -ENOSPC) break
+    }
+    const input = verifierInput(program, { types: this.types, cpus: kernel.possibleCpus })
+    const ours = verify({ ...input, logLevel: 4 })
+    const errno = [ours.rejection?.errno ?? 0, Math.max(0, -result)] as const
+    const messages = [
+      ours.rejection === null ? "" : lastMessage(ours.log),
+      result >= 0 ? "" : lastMessage(text),
+    ] as const
+    return {
+      errno,
+      messages,
+      processed: [
+        ours.statistics.insnsProcessed,
+        Number(/processed (\d+) insns/.exec(text)?.[1] ?? 0),
+      ],
+      agree: errno[0] === errno[1],
+      sameMessage: messages[0] === messages[1],
+    }
+  }
+
+  close(): void {
+    this.world.close()
+  }
+}
