@@ -1,0 +1,5 @@
+export type { Cause } from "./causes/cause.ts"
+export * from "./explain.ts"
+export * from "./explanation.ts"
+export type { EventKind, History, ProvenanceEvent, ValueSnapshot } from "./provenance.ts"
+export * from "./render.ts"
