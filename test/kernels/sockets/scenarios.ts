@@ -1004,6 +1004,124 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "whose packet it is: cookies, users, cgroups, storage",
+    programs: ["identity"],
+    run(stage) {
+      const { world } = stage
+      world.join("who")
+      stage.link("identity", A.BPF_CGROUP_INET_EGRESS, "who")
+      const [a, b] = datagrams(stage, 8511, 8512)
+      stage.set(29, 99)
+      world.send(a, bytes("1"), at(8512))
+      world.send(a, bytes("2"), at(8512))
+      world.send(b, bytes("3"), at(8511))
+      const first = stage.events()
+      world.setsockopt(a, 1, 36, int(0x51))
+      world.send(a, bytes("4"), at(8512))
+      world.setsockopt(a, 1, 36, int(0))
+      world.send(a, bytes("5"), at(8512))
+      const second = stage.events()
+      const key = u32(a)
+      const value = new Uint8Array(8)
+      const map_fd = stage.map("per_socket")
+      const { kernel } = world
+      const look = (): unknown => [
+        kernel.bpf("MAP_LOOKUP_ELEM", { map_fd, key, value }),
+        hex(value),
+      ]
+      return [
+        first,
+        second,
+        look(),
+        kernel.bpf("MAP_UPDATE_ELEM", {
+          map_fd,
+          key,
+          value: Uint8Array.of(9, 0, 0, 0, 0, 0, 0, 0),
+        }),
+        look(),
+        kernel.bpf("MAP_UPDATE_ELEM", { map_fd, key, value, flags: 1n }),
+        kernel.bpf("MAP_DELETE_ELEM", { map_fd, key }),
+        kernel.bpf("MAP_DELETE_ELEM", { map_fd, key }),
+        kernel.bpf("MAP_LOOKUP_ELEM", { map_fd, key: u32(9999), value }),
+        kernel.bpf("MAP_LOOKUP_ELEM", { map_fd, key: u32(stage.map("events")), value }),
+        kernel.bpf("MAP_GET_NEXT_KEY", { map_fd, next_key: new Uint8Array(4) }),
+      ]
+    },
+  },
+  {
+    name: "bpf_sk_assign gives packets to sockets",
+    programs: ["give"],
+    run(stage) {
+      const { world } = stage
+      const link = stage.keep(
+        world.kernel.bpf("LINK_CREATE", {
+          prog_fd: stage.program("give"),
+          target_ifindex: 1,
+          attach_type: A.BPF_TCX_INGRESS,
+        }),
+      )
+      const results: unknown[] = [link >= 0]
+      const udp = stage.datagram()
+      world.bind(udp, at(8521))
+      const server = stage.stream()
+      world.bind(server, at(8522))
+      world.listen(server)
+      stage.set(24, 8599)
+      stage.set(25, 8521)
+      results.push(world.send(stage.datagram(), bytes("given"), at(8599)), received(stage, udp))
+      results.push(stage.events())
+      stage.set(25, 8522)
+      stage.set(26, 6)
+      const client = stage.stream()
+      results.push(world.connect(client, at(8599)), stage.keep(world.accept(server)) >= 0)
+      results.push(world.name(client, true), stage.events())
+      stage.set(25, 8523)
+      results.push(world.connect(stage.stream(), at(8599)), stage.events())
+      return results
+    },
+  },
+  {
+    name: "cgroup storage is the attachment's own",
+    programs: ["egress_c"],
+    run(stage) {
+      const { world } = stage
+      const E = A.BPF_CGROUP_INET_EGRESS
+      world.join("s/t")
+      stage.link("egress_c", E, "s")
+      stage.link("egress_c", E, "s/t")
+      const [a] = datagrams(stage, 8531, 8532)
+      world.send(a, bytes("1"), at(8532))
+      world.send(a, bytes("2"), at(8532))
+      const events = stage.events()
+      const map_fd = stage.map("per_cgroup")
+      const { kernel } = world
+      const values: unknown[] = []
+      let key: Uint8Array | undefined
+      for (let i = 0; i < 4; i++) {
+        const next = new Uint8Array(16)
+        if (kernel.bpf("MAP_GET_NEXT_KEY", { map_fd, key, next_key: next }) < 0) break
+        const value = new Uint8Array(8)
+        values.push([
+          kernel.bpf("MAP_LOOKUP_ELEM", { map_fd, key: next, value }),
+          hex(value),
+          hex(next.subarray(8)),
+          kernel.bpf("MAP_UPDATE_ELEM", { map_fd, key: next, value, flags: 1n }),
+          kernel.bpf("MAP_UPDATE_ELEM", { map_fd, key: next, value, flags: 2n }),
+          kernel.bpf("MAP_DELETE_ELEM", { map_fd, key: next }),
+        ])
+        key = next
+      }
+      const unknown = new Uint8Array(16).fill(7)
+      const value = new Uint8Array(8)
+      return [
+        events,
+        values,
+        kernel.bpf("MAP_LOOKUP_ELEM", { map_fd, key: unknown, value }),
+        kernel.bpf("MAP_UPDATE_ELEM", { map_fd, key: unknown, value }),
+      ]
+    },
+  },
+  {
     name: "routes by fib_lookup",
     programs: ["route"],
     run(stage) {

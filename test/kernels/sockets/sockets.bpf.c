@@ -348,6 +348,34 @@ int device(struct bpf_cgroup_dev_ctx *ctx)
 	return ctx->minor != 7;
 }
 
+// What programs know of whose socket a packet is.
+SEC("cgroup_skb/egress")
+int identity(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	__u64 *count, cookie = bpf_get_socket_cookie(skb);
+
+	note(cookie == bpf_get_socket_cookie(skb));
+	note(bpf_get_socket_uid(skb));
+	note(bpf_skb_cgroup_id(skb) == bpf_skb_ancestor_cgroup_id(skb, answer(29)));
+	note(bpf_skb_ancestor_cgroup_id(skb, 0) == bpf_skb_cgroup_id(skb));
+	note(bpf_skb_ancestor_cgroup_id(skb, 60));
+	if (!sk)
+		return 1;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk)
+		return 1;
+	NOTE2(sk->state, sk->protocol);
+	NOTE2(sk->mark, sk->src_port);
+	note(bpf_sk_cgroup_id(sk) == bpf_skb_cgroup_id(skb));
+	count = bpf_sk_storage_get(&per_socket, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (count)
+		note(++*count);
+	if (sk->mark == 0x51)
+		note(bpf_sk_storage_delete(&per_socket, sk));
+	return 1;
+}
+
 // ---- connections ---------------------------------------------------------------------------------
 
 SEC("sockops")
@@ -633,6 +661,32 @@ int ask(struct __sk_buff *skb)
 	note(sk != 0);
 	if (sk)
 		bpf_sk_release(sk);
+	return 0;
+}
+
+// Packets for one port go to the socket of another.
+SEC("tc")
+int give(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	__u16 port;
+
+	if (bpf_skb_load_bytes(skb, 36, &port, 2) || port != bpf_htons(answer(24)))
+		return 0;
+	tuple.ipv4.daddr = bpf_htonl(0x7f000001);
+	tuple.ipv4.dport = bpf_htons(answer(25));
+	if (answer(26) == 6)
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	if (!sk) {
+		note(0x404);
+		return 0;
+	}
+	note(bpf_sk_assign(skb, sk, 1));
+	note(bpf_sk_assign(skb, sk, 0));
+	bpf_sk_release(sk);
 	return 0;
 }
 
