@@ -132,6 +132,8 @@ export interface Verifier {
 
   /** Writes all of frame `n`'s registers and stack as one line (print_verifier_state). */
   printFrame(n: number): void
+  /** Writes the source line of an instruction, unless it was the last one written (verbose_linfo). */
+  printLine(insn: number): void
   /** Text for the log (levels 1 and 2), as it is. */
   verbose(text: string): void
   /** Logs `message` and a newline, and throws. */

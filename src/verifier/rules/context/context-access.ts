@@ -11,6 +11,7 @@ import { contextAccessAllowed } from "../../../spec/context-access.ts"
 import { type ContextField, contextOf, fieldAt } from "../../../spec/contexts.ts"
 import { ERRNO } from "../../../spec/errno.ts"
 import { BPF_ATTACH_TYPE as AT, BPF_PROG_TYPE as PT } from "../../../spec/program-types.ts"
+import { Rejection } from "../../rejection.ts"
 import {
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
@@ -77,11 +78,10 @@ export function checkContextAccess(
 }
 
 function reject(v: Verifier, off: number, size: number): never {
-  v.reject(ERRNO.EACCES, `invalid bpf_context access off=${off} size=${size}`, {
-    rule: "context-access",
-    offset: off,
-    size,
-  })
+  const message = `invalid bpf_context access off=${off} size=${size}`
+  v.verbose(`${message}\n`)
+  if (v.log.level !== 0) v.printLine(v.insn)
+  throw new Rejection(ERRNO.EACCES, v.insn, message, { rule: "context-access", offset: off, size })
 }
 
 /** Whether the context is the list of a function's arguments. */

@@ -8,9 +8,11 @@ import { BPF_ABS, BPF_DW, BPF_IND } from "../../../isa/opcode.ts"
 import { opcodeMode, opcodeSize } from "../../../isa/predicates.ts"
 import { ERRNO } from "../../../spec/errno.ts"
 import { BPF_PROG_TYPE as PT } from "../../../spec/program-types.ts"
+import { FRAME_SUBPROGNO } from "../../state/layout.ts"
 import { PTR_TO_CTX } from "../../state/register-types.ts"
 import { setSubregDef, typeOf } from "../../state/registers.ts"
 import { DST_OP_NO_MARK, SRC_OP, type Verifier } from "../../verifier.ts"
+import { prepareFunctionExit } from "../calls/subprogram.ts"
 import { checkResourceLeak } from "../exit/leaks.ts"
 import { checkPointerOffset } from "../pointers/offset.ts"
 
@@ -54,4 +56,26 @@ export function checkLegacyLoad(v: Verifier): void {
   }
   v.markUnknown(0)
   setSubregDef(v.domain, v.reg(0), insn + 1)
+  if (v.currentFrameNumber > 0) leaveFrame(v)
+}
+
+/** Beyond the packet's end, a function of the program returns 0: that is explored first. */
+function leaveFrame(v: Verifier): void {
+  const subprogram = v.code.subprograms[v.domain.i32[(v.currentFrame() + FRAME_SUBPROGNO) >> 2]]
+  if (subprogram !== undefined && !returnsInt(v, subprogram.typeId))
+    v.reject(ERRNO.EINVAL, "LD_ABS is only allowed in functions that return 'int'.", {
+      rule: "legacy-load",
+    })
+  v.pushBranch(v.insn + 1, v.insn, false)
+  v.domain.markKnownZero(v.reg(0))
+  prepareFunctionExit(v)
+}
+
+/** Functions without a type are taken to. */
+function returnsInt(v: Verifier, typeId: number): boolean {
+  const { btf } = v.input
+  if (btf === null || typeId === 0) return true
+  const proto = btf.typeOf(btf.typeOf(typeId, "func").type, "func_proto")
+  const { kind } = btf.resolve(proto.returnType)
+  return kind === "int" || kind === "enum" || kind === "enum64"
 }

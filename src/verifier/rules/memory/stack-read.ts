@@ -83,8 +83,10 @@ function readFixed(
   }
   const spillSize = spillSizeOf(d.u8, slot + SLOT_TYPES)
   if (size !== 8 || spillSize !== 8) {
-    if (typeOf(d, slot) !== SCALAR_VALUE)
+    if (typeOf(d, slot) !== SCALAR_VALUE) {
+      if (v.log.level !== 0) v.printLine(v.insn)
       v.reject(ERRNO.EACCES, "invalid size of register fill", { rule: "stack-spill", size })
+    }
     if (valueReg < 0) return
     if (!fillPart(v, slot, off, size, spillSize, valueReg)) return
   } else if (valueReg >= 0) {

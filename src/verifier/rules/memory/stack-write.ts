@@ -117,8 +117,10 @@ function spillPointer(
   value: number,
   size: number,
 ): void {
-  if (size !== 8)
+  if (size !== 8) {
+    if (v.log.level !== 0) v.printLine(v.insn)
     v.reject(ERRNO.EACCES, "invalid size of register spill", { rule: "stack-spill", size })
+  }
   if (frameno !== v.currentFrameNumber && typeOf(v.domain, value) === PTR_TO_STACK)
     v.reject(ERRNO.EINVAL, "cannot spill pointers to stack into stack frame of the caller", {
       rule: "stack-spill",
