@@ -173,9 +173,9 @@ function putSocket(stage: Stage, map: string, key: number, fd: number, flags = 0
   })
 }
 
-function attachToMap(stage: Stage, program: string, attachType: number): number {
+function attachToMap(stage: Stage, program: string, attachType: number, map = "sockets"): number {
   return stage.world.kernel.bpf("PROG_ATTACH", {
-    target_fd: stage.map("sockets"),
+    target_fd: stage.map(map),
     attach_bpf_fd: stage.program(program),
     attach_type: attachType,
   })
@@ -918,6 +918,82 @@ export const scenarios: readonly Scenario[] = [
       trial(6, "abcdefgh")
       stage.set(21, 6)
       trial(1, "nowhere", "again")
+      return results
+    },
+  },
+  {
+    name: "hashes of sockets as targets",
+    programs: ["message_hash", "verdict_hash"],
+    run(stage) {
+      const { world } = stage
+      const one = connection(stage, 8321)
+      const two = connection(stage, 8322)
+      const results: unknown[] = [
+        attachToMap(stage, "message_hash", A.BPF_SK_MSG_VERDICT, "socket_hash"),
+        putSocket(stage, "socket_hash", 77, one.client),
+        putSocket(stage, "socket_hash", 78, two.client),
+      ]
+      stage.set(21, 78)
+      results.push(world.send(one.client, bytes("over")), received(stage, two.peer))
+      stage.set(23, 1)
+      results.push(world.send(one.client, bytes("in")), received(stage, two.client))
+      stage.set(23, 4)
+      results.push(world.send(one.client, bytes("flags")), received(stage, one.peer))
+      return results
+    },
+  },
+  {
+    name: "hooks of IPv6 sockets",
+    programs: ["bind6", "post_bind6", "sendmsg6", "recvmsg6", "getpeername6", "getsockname6"],
+    run(stage) {
+      const { world } = stage
+      for (const index of [7, 9, 16]) stage.set(index, 1)
+      stage.link("bind6", A.BPF_CGROUP_INET6_BIND)
+      stage.link("post_bind6", A.BPF_CGROUP_INET6_POST_BIND)
+      stage.link("sendmsg6", A.BPF_CGROUP_UDP6_SENDMSG)
+      stage.link("recvmsg6", A.BPF_CGROUP_UDP6_RECVMSG)
+      const datagram = (): number => stage.keep(world.socket(AF_INET6, SOCK_DGRAM))
+      const [a, b] = [datagram(), datagram()]
+      stage.set(8, 8331)
+      const results: unknown[] = [world.bind(a, at(5, "::1"))]
+      stage.set(8, 8332)
+      results.push(world.bind(b, at(6, "::")))
+      stage.set(8, 0)
+      stage.set(9, 0)
+      results.push(world.bind(datagram(), at(8333, "::1")))
+      stage.set(9, 1)
+      stage.set(7, 0)
+      results.push(world.bind(datagram(), at(8333, "::1")), stage.events())
+      stage.set(7, 1)
+      results.push(world.send(a, bytes("plain"), at(8332, "::1")), received(stage, b, true))
+      stage.set(14, 8332)
+      stage.set(17, 55)
+      results.push(world.send(a, bytes("moved"), at(1, "2001:db8::9")), received(stage, b, true))
+      results.push(stage.events())
+      stage.set(16, 0)
+      results.push(world.send(a, bytes("no"), at(8332, "::1")), stage.events())
+      stage.link("getpeername6", A.BPF_CGROUP_INET6_GETPEERNAME)
+      stage.link("getsockname6", A.BPF_CGROUP_INET6_GETSOCKNAME)
+      world.connect(a, at(8332, "::1"))
+      results.push(world.name(a, true), world.name(a, false), stage.events())
+      return results
+    },
+  },
+  {
+    name: "SYN cookies of a listening socket",
+    programs: ["cookie_for"],
+    run(stage) {
+      const { world } = stage
+      const server = stage.stream()
+      world.bind(server, at(8341))
+      world.listen(server)
+      stage.set(24, 8341)
+      const results: unknown[] = []
+      for (const mode of ["1", "0", "2", "1"]) {
+        world.writeSetting("net/ipv4/tcp_syncookies", mode)
+        testRun(stage, "cookie_for", FRAME)
+        results.push(stage.events())
+      }
       return results
     },
   },

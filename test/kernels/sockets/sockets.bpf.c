@@ -223,6 +223,67 @@ int connect6(struct bpf_sock_addr *ctx)
 	return answer(11) & 1;
 }
 
+SEC("cgroup/bind6")
+int bind6(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_ip6[0], ctx->user_ip6[3]);
+	NOTE2(ctx->user_port, ctx->family);
+	if (answer(8))
+		ctx->user_port = bpf_htons(answer(8));
+	return answer(9) & 3;
+}
+
+SEC("cgroup/post_bind6")
+int post_bind6(struct bpf_sock *sk)
+{
+	NOTE2(sk->src_ip6[0], sk->src_ip6[3]);
+	note(sk->src_port);
+	return answer(7) & 1;
+}
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_ip6[0], ctx->user_ip6[3]);
+	NOTE2(ctx->msg_src_ip6[2], ctx->msg_src_ip6[3]);
+	NOTE2(ctx->user_port, ctx->user_family);
+	if (answer(14)) {
+		ctx->user_ip6[0] = 0;
+		ctx->user_ip6[1] = 0;
+		ctx->user_ip6[2] = 0;
+		ctx->user_ip6[3] = bpf_htonl(1);
+		ctx->user_port = bpf_htons(answer(14));
+	}
+	return answer(16) & 1;
+}
+
+SEC("cgroup/recvmsg6")
+int recvmsg6(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_ip6[0], ctx->user_ip6[3]);
+	if (answer(17)) {
+		ctx->user_ip6[0] = bpf_htonl(0x20010db8);
+		ctx->user_port = bpf_htons(answer(17));
+	}
+	return 1;
+}
+
+SEC("cgroup/getpeername6")
+int getpeername6(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_ip6[3], ctx->user_port);
+	ctx->user_ip6[0] = bpf_htonl(0x20010db8);
+	return 1;
+}
+
+SEC("cgroup/getsockname6")
+int getsockname6(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_ip6[3], ctx->user_family);
+	ctx->user_port = bpf_htons(97);
+	return 1;
+}
+
 SEC("cgroup/sendmsg4")
 int sendmsg4(struct bpf_sock_addr *ctx)
 {
@@ -601,6 +662,15 @@ int message_hash(struct sk_msg_md *msg)
 	return bpf_msg_redirect_hash(msg, &socket_hash, &key, answer(23));
 }
 
+SEC("sk_skb/stream_verdict")
+int verdict_hash(struct __sk_buff *skb)
+{
+	__u64 key = answer(21);
+
+	NOTE2(skb->len, skb->local_port == answer(24));
+	return bpf_sk_redirect_hash(skb, &socket_hash, &key, answer(23));
+}
+
 // ---- packets that ask for sockets ----------------------------------------------------------------------
 
 SEC("tc")
@@ -738,6 +808,49 @@ int syncookie(struct __sk_buff *skb)
 	note(bpf_tcp_raw_check_syncookie_ipv4((void *)syn.ip, (void *)&syn.source));
 	syn.ack = bpf_htonl((__u32)cookie + 2000);
 	note(bpf_tcp_raw_check_syncookie_ipv4((void *)syn.ip, (void *)&syn.source));
+	return 0;
+}
+
+// Cookies of a listening socket.
+SEC("tc")
+int cookie_for(struct __sk_buff *skb)
+{
+	struct {
+		__u8 ip[20];
+		__u16 source, dest;
+		__u32 seq, ack;
+		__u16 flags;
+		__u16 window, check, urgent;
+		__u8 options[4];
+	} __attribute__((packed)) syn = {
+		.ip = { 0x45, 0, 0, 44, 0, 0, 0, 0, 64, 6, 0, 0, 10, 1, 2, 3, 10, 1, 2, 4 },
+		.source = bpf_htons(1234), .dest = bpf_htons(80),
+		.seq = bpf_htonl(1000), .flags = 0x0260,
+		.options = { 2, 4, 5, 0xb4 },
+	};
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	__s64 cookie;
+
+	tuple.ipv4.daddr = bpf_htonl(0x7f000001);
+	tuple.ipv4.dport = bpf_htons(answer(24));
+	sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return 0;
+	cookie = bpf_tcp_gen_syncookie(sk, syn.ip, 20, (void *)&syn.source, 24);
+	note((__u64)cookie >> 32);
+	note(bpf_tcp_gen_syncookie(sk, syn.ip, 20, (void *)&syn.source, 20));
+	note(bpf_tcp_check_syncookie(sk, syn.ip, 20, (void *)&syn.source, 24));
+	syn.flags = 0x1050;
+	syn.seq = bpf_htonl(1001);
+	syn.ack = bpf_htonl((__u32)cookie + 1);
+	note(bpf_tcp_gen_syncookie(sk, syn.ip, 20, (void *)&syn.source, 24) == -22);
+	note(bpf_tcp_check_syncookie(sk, syn.ip, 20, (void *)&syn.source, 20));
+	syn.ack = bpf_htonl((__u32)cookie + 3000);
+	note(bpf_tcp_check_syncookie(sk, syn.ip, 20, (void *)&syn.source, 20));
+	syn.ip[0] = 0x75;
+	note(bpf_tcp_check_syncookie(sk, syn.ip, 20, (void *)&syn.source, 20));
+	bpf_sk_release(sk);
 	return 0;
 }
 
