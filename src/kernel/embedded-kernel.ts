@@ -40,7 +40,7 @@ import { FdTable } from "./objects/fd-table.ts"
 import { IdTable } from "./objects/id-table.ts"
 import { KernelObject } from "./objects/kernel-object.ts"
 import { type BatchOptions, type BatchResult, runMany } from "./programs/batch.ts"
-import { type EngineName, engineOfProcess } from "./programs/engines.ts"
+import { type EngineName, engineOfProcess, verifiesByDefault } from "./programs/engines.ts"
 import { Runner } from "./programs/run.ts"
 import { createRandom } from "./random.ts"
 import { dispatch } from "./syscall/dispatch.ts"
@@ -67,6 +67,11 @@ export interface EmbeddedKernelOptions {
    * default: programs that run often are compiled.
    */
   readonly engine?: EngineName
+  /**
+   * Whether programs must pass the verifier, as on Linux; true by default. Without it any
+   * well-formed program is loaded, and what it does wrong is a fault when it runs.
+   */
+  readonly verify?: boolean
   /** Compiled code makes no memory checks, even in programs that no verifier has accepted. */
   readonly trustPrograms?: boolean
   /** Told, in a sentence, when programs cannot be compiled. */
@@ -233,6 +238,7 @@ export class EmbeddedKernel implements KernelInterface {
         ...tracingWorld(this),
       },
       fds: new FdTable(),
+      verifies: options.verify ?? verifiesByDefault(),
       maps: new IdTable(),
       programs,
       btfs,
@@ -351,6 +357,13 @@ export class EmbeddedKernel implements KernelInterface {
 
   versionCode(): number {
     return VERSION_CODE
+  }
+
+  /** How a program is compiled to WebAssembly, as text; or a negative errno. */
+  dumpCompiled(progFd: number): string | number {
+    const program = this.tables.fds.get(progFd, "program")
+    if (typeof program === "number") return program
+    return this.runner.engines.dump(this.state, program.value)
   }
 
   /**

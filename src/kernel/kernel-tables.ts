@@ -27,6 +27,8 @@ export interface KernelTables {
   readonly state: KernelState
   readonly world: World
   readonly fds: FdTable
+  /** Programs must pass the verifier. */
+  readonly verifies: boolean
   readonly maps: IdTable<KernelObject<"map">>
   readonly programs: IdTable<KernelObject<"program">>
   readonly btfs: IdTable<KernelObject<"btf">>

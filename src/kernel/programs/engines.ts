@@ -24,6 +24,7 @@ import {
   AREA,
   type CompileOptions,
   compileProgram,
+  dumpProgram,
   JitHost,
   JitMachine,
   type JitProgram,
@@ -175,6 +176,12 @@ export class Engines {
     } finally {
       memory.i32[word] = outer
     }
+  }
+
+  /** How the compiler sees a program, and what it makes of it, as text. */
+  dump(kernel: KernelState, program: Program): string {
+    this.kernel = kernel
+    return dumpProgram(program.executable, this.compileOptions(program))
   }
 
   private mayBeUnchecked(program: Program): boolean {
@@ -398,4 +405,10 @@ function packetFields(type: number): PacketFields | null {
   if (type !== T.BPF_PROG_TYPE_XDP) return null
   const { data, data_end: dataEnd, data_meta: dataMeta } = XDP_MD
   return { data, dataEnd, dataMeta, length: -1 }
+}
+
+/** SKEP_VERIFIER=0 in the environment switches verification off: for running tests without it. */
+export function verifiesByDefault(): boolean {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
+  return process?.env?.SKEP_VERIFIER !== "0"
 }

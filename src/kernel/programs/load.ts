@@ -70,12 +70,6 @@ function checkAttributes(attr: ProgLoadAttr): number {
   return 0
 }
 
-/** Until verdicts agree with Linux's throughout, verification is asked for by SKEP_VERIFIER=1. */
-function verifies(_tables: KernelTables): boolean {
-  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } }
-  return process?.env?.SKEP_VERIFIER === "1"
-}
-
 interface Built {
   readonly outcome: KernelObject<"program"> | Refusal
   readonly log: string
@@ -90,7 +84,7 @@ function build(
   const resolved = resolveAddresses(tables, attr.insns, attr.fd_array ?? [])
   if (isRefusal(resolved)) return { outcome: resolved, log: logText(resolved) }
   const input = verifierInput(tables, attr, { btf: btf?.value.btf ?? null, target })
-  const trusted = !verifies(tables)
+  const trusted = !tables.verifies
   const { refusal, log, reached } = verifyProgram(tables.state, input, { trusted })
   const whole = (found: Refusal): Built => ({
     outcome: found,

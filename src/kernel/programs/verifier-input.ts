@@ -41,7 +41,7 @@ export function verifierInput(
       const fd = index ? attr.fd_array?.[operand] : operand
       if (fd === undefined) return -ERRNO.EPROTO
       const object = tables.fds.get(fd, "map")
-      return typeof object === "number" ? object : describe(tables, object.value)
+      return typeof object === "number" ? object : describe(tables, object.value.map, object.value)
     },
     implemented: (call) =>
       "helper" in call
@@ -52,8 +52,8 @@ export function verifierInput(
   }
 }
 
-function describe(tables: KernelTables, entry: MapEntry): VerifierMap {
-  const { map } = entry
+/** `entry` is absent for the template of the maps inside another, whose own object may be gone. */
+function describe(tables: KernelTables, map: BpfMap, entry?: MapEntry): VerifierMap {
   const known = described.get(map)
   if (known !== undefined) return known
   const template = "inner" in map ? (map.inner as BpfMap | undefined) : undefined
@@ -69,15 +69,15 @@ function describe(tables: KernelTables, entry: MapEntry): VerifierMap {
     get frozen() {
       return map.frozen
     },
-    btf: entry.btf?.value.btf ?? null,
-    keyTypeId: entry.keyTypeId,
-    valueTypeId: entry.valueTypeId,
-    inner: template === undefined ? null : describe(tables, tables.mapObject(template).value),
+    btf: entry?.btf?.value.btf ?? null,
+    keyTypeId: entry?.keyTypeId ?? 0,
+    valueTypeId: entry?.valueTypeId ?? 0,
+    inner: template === undefined ? null : describe(tables, template),
     readConstant: (offset, size) => {
       if (map.type !== BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY || map.maxEntries !== 1) return null
       return tables.state.memory.read(map.lookup(tables.zeroKey) + offset, size)
     },
   }
-  described.set(map, made)
+  if (entry !== undefined) described.set(map, made)
   return made
 }
