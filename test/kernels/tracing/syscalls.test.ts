@@ -3,6 +3,8 @@
  * same numbers, arguments, file names and results, for calls that succeed and calls that fail.
  */
 
+import { spawnSync } from "node:child_process"
+import { chmodSync, copyFileSync } from "node:fs"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { BPF_ATTACH_TYPE } from "../../../src/spec/index.ts"
 import { describeWith, requirement } from "../../support/requirements.ts"
@@ -259,4 +261,63 @@ function putDirectoryOnce(side: Side, name: string): void {
   if (made.has(side)) return
   made.add(side)
   putDirectory(side, name)
+}
+
+describeWith([requirement.linux()], "a program that is executed, on two kernels", () => {
+  const NAME = "skep-traced-1"
+  /** The record's name of the program is NAME: events of other processes pass by. */
+  const ours = `r1 = r10; r1 += -16; r2 = 16; call bpf_get_current_comm; r1 = *(u64 *)(r10 - 16)
+    r2 = ${packed(NAME.slice(0, 8))} ll; if r1 != r2 goto skip
+    r1 = *(u64 *)(r10 - 8); r2 = ${packed(NAME.slice(8))} ll; if r1 != r2 goto skip`
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      "sched/sched_process_exec",
+      `r1 = *(u32 *)(r6 + 12); r2 = *(u32 *)(r6 + 16); if r1 != r2 goto skip; ${save(0, "r1")}
+       r3 = *(u32 *)(r6 + 8); r3 &= 0xffff; r3 += r6; r1 = r10; r1 += -64; r2 = 48; call bpf_probe_read_kernel_str; ${save(1)}
+       r1 = 1; ${save(0, "r1")}`,
+    ],
+    [
+      "sched/sched_process_exit",
+      `r1 = *(u64 *)(r6 + 8); ${save(0, "r1")}; r1 = *(u64 *)(r6 + 16); ${save(1, "r1")}
+       r1 = *(u32 *)(r6 + 28); ${save(2, "r1")}; r1 = *(u8 *)(r6 + 32); ${save(3, "r1")}`,
+    ],
+    [
+      "syscalls/sys_enter_exit_group",
+      `r1 = *(u32 *)(r6 + 8); ${save(0, "r1")}; r1 = *(u32 *)(r6 + 16); ${save(1, "r1")}`,
+    ],
+  ]
+  test.each(cases)("%s", (event, body) => {
+    const [group, name] = event.split("/")
+    const spec: TracingSpec = { type: TRACEPOINT, ownThread: false, text: `${ours}\n${body}` }
+    const sides = [embeddedSide(), linuxSide()] as const
+    const [mine, theirs] = sides.map((side) => {
+      const path = side.actor.path(NAME)
+      return trace(side, spec, { tracepoint: [group, name] }, () => {
+        if (side === sides[0]) {
+          const { kernel, task } = sides[0]
+          kernel.world.files.write(path, Uint8Array.of(0x7f, 0x45, 0x4c, 0x46), { mode: 0o755 })
+          const child = task.fork()
+          child.exec(path)
+          child.exit(3)
+          return
+        }
+        copyFileSync("/bin/sh", path)
+        chmodSync(path, 0o755)
+        spawnSync(path, ["-c", "exit 3"])
+      })
+    })
+    for (const side of sides) side.close()
+    // Folders differ, so does the length of the path.
+    const shown = ({ slots }: { slots: readonly bigint[] }): unknown =>
+      event.endsWith("exec") ? [slots[0], slots[1] > 14n] : slots
+    expect(shown(mine)).toEqual(shown(theirs))
+    expect(mine.slots[0]).not.toBe(0n)
+  })
+})
+
+/** Eight characters as a 64-bit word. */
+function packed(text: string): bigint {
+  const bytes = new Uint8Array(8)
+  bytes.set(new TextEncoder().encode(text))
+  return new DataView(bytes.buffer).getBigUint64(0, true)
 }
