@@ -37,6 +37,7 @@ export interface EngineExports {
   readonly arrayUpdate: F4
   readonly percpuArrayLookup: F2
   readonly percpuArrayLookupCpu: F3
+  readonly redirectLookup: F2
   readonly slotLookup: F2
   readonly bloomPeek: F2
   readonly bloomPush: F3
@@ -325,6 +326,8 @@ const CALLS: ReadonlyMap<number, Calls> = new Map<number, Calls>([
     },
   ],
   [T.BPF_MAP_TYPE_ARRAY_OF_MAPS, { map_lookup_elem: inner("arrayOfMapsLookup") }],
+  [T.BPF_MAP_TYPE_DEVMAP, { map_lookup_elem: lookup("redirectLookup") }],
+  [T.BPF_MAP_TYPE_CPUMAP, { map_lookup_elem: lookup("redirectLookup") }],
   [T.BPF_MAP_TYPE_HASH_OF_MAPS, { map_lookup_elem: inner("hashOfMapsLookup") }],
   [
     T.BPF_MAP_TYPE_QUEUE,

@@ -78,6 +78,7 @@ export class RedirectMap extends MapBase {
   }
 
   override lookup(key: number): number {
+    if (!this.hashed) return this.engine.redirectLookup(this.address, key)
     return this.valueUnder(this.memory.view.getUint32(key, true))
   }
 

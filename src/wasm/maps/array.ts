@@ -71,3 +71,9 @@ export function slotLookup(map: u32, index: u32): u32 {
 export function arrayOfMapsLookup(map: u32, key: u32): u32 {
   return slotLookup(map, load<u32>(key))
 }
+
+/** The value of a devmap or cpumap at the u32 index under `key`, or 0 where the slot is empty. */
+export function redirectLookup(map: u32, key: u32): u32 {
+  const value = arrayLookup(map, key)
+  return value !== 0 && load<u32>(value) !== 0 ? value : 0
+}

@@ -9,6 +9,7 @@ import {
   arrayUpdate,
   percpuArrayLookup,
   percpuArrayLookupCpu,
+  redirectLookup,
 } from "./array.ts"
 import { bloomPeek, bloomPush } from "./bloom-filter.ts"
 import { EOPNOTSUPP } from "./errno.ts"
@@ -56,6 +57,9 @@ export function mapLookup(map: u32, key: u32): u32 {
       return arrayOfMapsLookup(map, key)
     case 13:
       return hashOfMapsLookup(map, key)
+    case 14:
+    case 16:
+      return redirectLookup(map, key)
     default:
       return otherLookup(map, key)
   }

@@ -5,6 +5,7 @@ export {
   arrayUpdate,
   percpuArrayLookup,
   percpuArrayLookupCpu,
+  redirectLookup,
   slotLookup,
 } from "./array.ts"
 export { bloomPeek, bloomPush } from "./bloom-filter.ts"

@@ -59,7 +59,7 @@ describe("calls of compiled programs", () => {
   })
 
   test("a map without an engine is asked through its object", () => {
-    const map = create([14, 4, 4, 4])
+    const map = create([25, 4, 4, 4])
     const at = host.memory.allocate(16)
     expect(map.updateElem(new Uint8Array(4), Uint8Array.of(7, 0, 0, 0), 0n)).toBe(0)
     const address = exports.mapLookupAddress(map.address, at)
@@ -68,6 +68,24 @@ describe("calls of compiled programs", () => {
     expect(exports.mapDelete(map.address, at)).toBe(map.delete(at))
     expect(exports.mapPush(map.address, at, 0)).toBe(-95)
     map.destroy()
+  })
+
+  test.each([14, 16])("an empty slot of a map of type %i has no value", (type) => {
+    const map = create([type, 4, 4, 2])
+    const at = host.memory.allocate(16)
+    const key = (n: number): number => {
+      host.memory.i32[at >> 2] = n
+      return at
+    }
+    expect(map.updateElem(Uint8Array.of(1, 0, 0, 0), Uint8Array.of(64, 0, 0, 0), 0n)).toBe(0)
+    expect(map.lookup(key(0))).toBe(0)
+    expect(host.memory.i32[map.lookup(key(1)) >> 2]).toBe(64)
+    expect(Number(exports.mapLookupAddress(map.address, key(1)) & 0xffffffffn)).toBe(
+      map.lookup(key(1)),
+    )
+    expect(map.lookup(key(2))).toBe(0)
+    expect(map.deleteElem(Uint8Array.of(1, 0, 0, 0))).toBe(0)
+    expect(map.lookup(key(1))).toBe(0)
   })
 
   test.each([
