@@ -27,6 +27,8 @@ export interface Link {
   attached: boolean
   /** Takes the attachment out of its hook. Returns 0, or -EOPNOTSUPP for kinds Linux cannot detach. */
   detach(): number
+  /** LINK_UPDATE has put another program into the attachment. */
+  readonly onUpdate?: (next: KernelObject<"program">) => void
   /** What `struct bpf_link_info` says beyond type, id and program: the union at byte 16. */
   readonly target: LinkTarget
 }

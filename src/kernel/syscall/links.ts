@@ -213,19 +213,22 @@ export function linkUpdate(tables: KernelTables, attr: LinkUpdateAttr): number {
   const next = tables.fds.get(attr.new_prog_fd, "program")
   if (typeof next === "number") return next
   const link = object.value
-  if (link.target.kind === "netfilter") return -ERRNO.EOPNOTSUPP
   if (NOT_UPDATABLE.includes(link.target.kind)) return -ERRNO.EINVAL
   const { attachment } = link
+  let old: KernelObject<"program"> | null = null
   if (flags & BPF_ATTACH_FLAG.BPF_F_REPLACE) {
-    const old = tables.fds.get(attr.old_prog_fd, "program")
-    if (typeof old === "number") return old
-    if (old !== attachment.program) return -ERRNO.EPERM
+    const named = tables.fds.get(attr.old_prog_fd, "program")
+    if (typeof named === "number") return named
+    old = named
   } else if (attr.old_prog_fd) return -ERRNO.EINVAL
+  if (link.target.kind === "netfilter") return -ERRNO.EOPNOTSUPP
+  if (old !== null && old !== attachment.program) return -ERRNO.EPERM
   if (!link.attached) return -ERRNO.ENOLINK
   if (next.value.type !== attachment.program.value.type) return -ERRNO.EINVAL
   next.get()
   attachment.program.put()
   attachment.program = next
+  link.onUpdate?.(next)
   return 0
 }
 

@@ -79,7 +79,8 @@ function openLink(
     readonly target: LinkTarget
     readonly attachment: Attachment
     readonly remove: () => void
-    readonly undetachable?: boolean
+    /** The hook keeps the program elsewhere than in the attachment. */
+    readonly update?: (next: KernelObject<"program">) => void
   },
 ): number {
   const { attachment } = parts
@@ -97,7 +98,8 @@ function openLink(
     attachment,
     attached: true,
     target: parts.target,
-    detach: () => (parts.undetachable ? -ERRNO.EOPNOTSUPP : detach(link)),
+    detach: () => detach(link),
+    ...(parts.update && { onUpdate: parts.update }),
   }
   attachment.link = link
   const object = new KernelObject("link", link, () => {
@@ -250,7 +252,7 @@ function socketMapLink(
     attachType: attr.attach_type,
     target: { kind: "sockmap", mapId: map.id },
     attachment,
-    undetachable: true,
+    update: (next) => map.setProgram(attr.attach_type, next, { old: null, exclusive: false }),
     remove: () => map.clearProgram(attr.attach_type, attachment.program),
   })
 }

@@ -998,6 +998,105 @@ export const scenarios: readonly Scenario[] = [
     },
   },
   {
+    name: "links of hooks are described, updated and detached",
+    programs: [
+      "egress_a",
+      "egress_b",
+      "look_up",
+      "filter",
+      "message",
+      "message_hash",
+      "sock_create",
+    ],
+    run(stage) {
+      const { world } = stage
+      const { kernel } = world
+      const targets: readonly (readonly [
+        program: string,
+        next: string,
+        wrong: string,
+        attr: object,
+      ])[] = [
+        [
+          "egress_a",
+          "egress_b",
+          "sock_create",
+          {
+            target_fd: stage.keep(kernel.openCgroup(world.cgroup("links"))),
+            attach_type: A.BPF_CGROUP_INET_EGRESS,
+          },
+        ],
+        [
+          "look_up",
+          "look_up",
+          "filter",
+          { target_fd: stage.keep(world.netns()), attach_type: A.BPF_SK_LOOKUP },
+        ],
+        [
+          "filter",
+          "filter",
+          "look_up",
+          {
+            attach_type: A.BPF_NETFILTER,
+            netfilter: { pf: 2, hooknum: 1, priority: -7 },
+          },
+        ],
+        [
+          "message",
+          "message_hash",
+          "look_up",
+          { target_fd: stage.map("sockets"), attach_type: A.BPF_SK_MSG_VERDICT },
+        ],
+      ]
+      return targets.map(([program, next, wrong, attr]) => {
+        const create = (flags: number, type = 0): number =>
+          kernel.bpf("LINK_CREATE", {
+            prog_fd: stage.program(program),
+            ...(attr as { attach_type: number }),
+            ...(flags === 0 ? {} : { flags }),
+            ...(type === 0 ? {} : { attach_type: type }),
+          })
+        const fd = stage.keep(create(0))
+        // Type, and what follows the ids: attach type, hook, priority.
+        const info = (): unknown => {
+          const data = new Uint8Array(80)
+          const result = kernel.bpf("OBJ_GET_INFO_BY_FD", { bpf_fd: fd, info: data })
+          const view = new DataView(data.buffer)
+          const words = [16, 20, 24, 28].map((offset) => view.getUint32(offset, true))
+          const shown =
+            program === "filter"
+              ? words
+              : [words[0] !== 0, program === "egress_a" ? words[2] : words[1]]
+          return [result, view.getUint32(0, true), shown]
+        }
+        const update = (name: string, flags = 0, old?: string): number =>
+          kernel.bpf("LINK_UPDATE", {
+            link_fd: fd,
+            new_prog_fd: stage.program(name),
+            flags,
+            old_prog_fd: old === undefined ? 0 : stage.program(old),
+          })
+        return [
+          program,
+          fd >= 0,
+          create(0x40000),
+          create(0, A.BPF_CGROUP_DEVICE),
+          info(),
+          update(wrong),
+          update(next, F.BPF_F_REPLACE, wrong),
+          update(next, F.BPF_F_REPLACE, program),
+          update(next, 0, program),
+          update(next, 64),
+          update(program),
+          kernel.bpf("LINK_DETACH", { link_fd: fd }),
+          kernel.bpf("LINK_DETACH", { link_fd: fd }),
+          update(program),
+          info(),
+        ]
+      })
+    },
+  },
+  {
     name: "a dropped message",
     programs: ["message"],
     run(stage) {
