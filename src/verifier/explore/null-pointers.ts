@@ -7,9 +7,6 @@ import { BPF_MAP_TYPE } from "../../spec/index.ts"
 import {
   BASE_TYPE_MASK,
   CONST_PTR_TO_MAP,
-  MEM_ALLOC,
-  MEM_RCU,
-  NON_OWN_REF,
   PTR_MAYBE_NULL,
   PTR_TO_BTF_ID,
   PTR_TO_MAP_KEY,
@@ -19,7 +16,7 @@ import {
   PTR_TO_SOCKET,
   PTR_TO_TCP_SOCK,
   PTR_TO_XDP_SOCK,
-  PTR_TRUSTED,
+  PTR_UNTRUSTED,
   SCALAR_VALUE,
 } from "../state/register-types.ts"
 import {
@@ -36,6 +33,7 @@ import {
 } from "../state/registers.ts"
 import type { State } from "../state/state.ts"
 import { recordOfMap, recordOfRegister } from "../types/record.ts"
+import { isTrusted } from "../types/trust.ts"
 import type { Explorer } from "./explorer.ts"
 import { forEachRegisterOf, frameOf, registerAt } from "./frames.ts"
 
@@ -46,7 +44,6 @@ const NEVER_NULL: readonly number[] = [
   PTR_TO_MAP_VALUE,
   PTR_TO_MAP_KEY,
   PTR_TO_SOCK_COMMON,
-  PTR_TO_MEM,
   CONST_PTR_TO_MAP,
 ]
 
@@ -56,14 +53,8 @@ export function registerNotNull(x: Explorer, reg: number): boolean {
   const type = typeOf(domain, reg)
   if (type === SCALAR_VALUE || type & PTR_MAYBE_NULL) return false
   const base = type & BASE_TYPE_MASK
-  if (NEVER_NULL.includes(base)) return true
-  if (base !== PTR_TO_BTF_ID) return false
-  return (type & (PTR_TRUSTED | MEM_RCU)) !== 0 && isTrusted(type)
-}
-
-/** Trusted by its flags, and not merely an RCU pointer or one that others own. */
-function isTrusted(type: number): boolean {
-  return (type & PTR_TRUSTED) !== 0 || ((type & MEM_ALLOC) !== 0 && (type & NON_OWN_REF) === 0)
+  if (base === PTR_TO_MEM) return (type & PTR_UNTRUSTED) === 0
+  return NEVER_NULL.includes(base) || (base === PTR_TO_BTF_ID && isTrusted(x, reg))
 }
 
 /** The register is not NULL after all: its type says so from now on. */
