@@ -24,6 +24,7 @@ import { findSubprograms } from "./program/subprograms.ts"
 import { Rejection } from "./rejection.ts"
 import { checkKfuncReferences, isUnresolvedKfunc } from "./rules/calls/kfunc-call.ts"
 import { summarizeCall } from "./rules/calls/summary.ts"
+import { checkAttachTarget } from "./rules/context/attach-target.ts"
 
 /** What came out of a verification. */
 export interface Verdict {
@@ -113,6 +114,7 @@ function check(x: Explorer): void {
     verbose: (text) => x.verbose(text),
     line: (insn) => x.printLine(insn),
   })
+  checkAttachTarget(x)
   spreadEffects(code, effects)
   computeComponents(code)
   computeLiveRegisters(code, effects)

@@ -214,6 +214,19 @@ export const arguments_: Table = {
   ],
 }
 
+export const targets: Table = {
+  title: "what programs may be for",
+  cases: [
+    body("a sleepable XDP program", "r0 = 2", { type: P.BPF_PROG_TYPE_XDP, flags: 16 }),
+    body("a system call that may not sleep", "", { type: P.BPF_PROG_TYPE_SYSCALL }),
+    body("a sleepable tracepoint", "", { ...traced, target: "btf_trace_sched_switch", flags: 16 }),
+    body("a sleepable iterator", "", { ...iterator, target: "bpf_iter_task", flags: 16 }),
+    body("an iterator over a tracepoint", "", { ...iterator, target: "btf_trace_sched_switch" }),
+    body("a tracepoint that is a function", "", { ...traced, target: "vfs_read" }),
+    body("a tracepoint that is another typedef", "", { ...traced, target: "pid_t" }),
+  ],
+}
+
 export const symbols: Table = {
   title: "variables and functions of the kernel",
   states: true,
