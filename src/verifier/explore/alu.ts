@@ -134,7 +134,10 @@ function linkCopies(x: Explorer, src: number): void {
     setId(domain, src, 0)
     setOff(domain, src, 0)
   }
-  if (idOf(domain, src) === 0 && !isConstant(domain, src)) setId(domain, src, x.newId())
+  if (idOf(domain, src) !== 0 || isConstant(domain, src)) return
+  setId(domain, src, x.newId())
+  // A distance from registers that it was linked with before says nothing of new ones.
+  setOff(domain, src, 0)
 }
 
 function moveWhole(x: Explorer): void {

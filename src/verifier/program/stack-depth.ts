@@ -40,7 +40,7 @@ interface Frame {
 
 /** Bytes that a frame takes with the JIT. */
 export function roundDepth(bytes: number): number {
-  return (Math.max(bytes, 1) + 15) & ~15
+  return (bytes + 15) & ~15
 }
 
 /** Checks the program, and every asynchronous callback, which starts on an empty stack. */

@@ -21,7 +21,7 @@ import {
 /** What the generator believes a register to hold. */
 type Kind =
   | { readonly is: "none" | "scalar" | "context" | "stack" | "end" }
-  | { readonly is: "value" | "key"; readonly size: number; readonly nullable?: boolean }
+  | { readonly is: "value"; readonly size: number; readonly constant?: boolean }
   | { readonly is: "packet"; readonly proven: number }
 
 const NONE: Kind = { is: "none" }
@@ -65,7 +65,7 @@ const HELPER = {
 
 /** A function still to be written: where it is called from. */
 interface Pending {
-  readonly calls: { readonly at: number; readonly relative: boolean }[]
+  readonly calls: number[]
   readonly kinds: readonly Kind[]
   readonly callback: boolean
   readonly global: boolean
@@ -109,8 +109,7 @@ class Generator {
     for (let index = 0; index < this.pending.length; index++) {
       const next = this.pending[index]
       const start = this.insns.length
-      for (const { at, relative } of next.calls)
-        this.insns[at] = { ...this.insns[at], imm: start - at - 1 + (relative ? 0 : 0) }
+      for (const at of next.calls) this.insns[at] = { ...this.insns[at], imm: start - at - 1 }
       info.push(start, next.global ? GLOBAL_FUNCTION_TYPE : FIRST_FUNCTION_TYPE + index + 1)
       this.writeFunction(next)
     }
@@ -378,14 +377,15 @@ class Generator {
   }
 
   /** Limits a scalar to [0, limit]: by a mask, or by a comparison that leaves out the rest. */
-  private clamp(register: number, limit: number, body: () => void): void {
+  private clamp(register: number, limit: number, size: number, body: () => void): void {
     const { random } = this
     if (this.carelessly()) {
       body()
       return
     }
-    if (random.chance(60)) {
-      const mask = 2 ** Math.floor(Math.log2(limit + 1)) - 1
+    const align = this.carelessly() ? -1 : -size
+    if (random.chance(60) || size > 1) {
+      const mask = (2 ** Math.floor(Math.log2(limit + 1)) - 1) & align
       this.emit(random.chance(50) ? 0x57 : 0x54, register, 0, 0, mask)
       body()
       return
@@ -418,11 +418,11 @@ class Generator {
     this.emit(0xbf, index, this.anyScalar())
     this.kinds[index] = SCALAR
     const before = this.kinds.slice()
-    this.clamp(index, 31, () => {
+    const size = random.pick(SIZES)
+    this.clamp(index, 31, size, () => {
       this.emit(0xbf, pointer, 10)
       this.emit(0x07, pointer, 0, 0, -random.pick([64, 48, 40]))
       this.emit(0x0f, pointer, index)
-      const size = random.pick(SIZES)
       if (random.chance(50)) this.emit(0x61 | SIZE_BITS[size], index, pointer, 0)
       else this.emit(0x63 | SIZE_BITS[size], pointer, this.anyScalar(), 0)
     })
@@ -467,7 +467,7 @@ class Generator {
     this.call(HELPER.lookup)
     const saved = random.chance(70) ? this.free(true) : 0
     if (saved !== 0) this.emit(0xbf, saved, 0)
-    const value: Kind = { is: "value", size: MAPS[map].value_size }
+    const value = this.valueOf(map)
     this.kinds[0] = NONE
     this.kinds[saved] = value
     const checked = random.chance(50) ? 0 : saved
@@ -477,7 +477,7 @@ class Generator {
     }
     if (random.chance(60)) {
       // Leaves at once when there is none.
-      const at = this.emit(random.chance(80) ? 0x55 : 0x56, checked, 0, 0, 0)
+      const at = this.emit(this.carelessly() ? 0x56 : 0x55, checked, 0, 0, 0)
       this.skip(at, () => {
         this.emit(0xb7, 0, 0, 0, 0)
         this.emit(0x95)
@@ -494,13 +494,17 @@ class Generator {
     this.merge(before, stack)
   }
 
+  private valueOf(map: number, off = 0): Kind {
+    return { is: "value", size: MAPS[map].value_size - off, constant: map === MAP.constants }
+  }
+
   private directValue(): void {
     const register = this.free(true)
-    const map = this.random.pick([MAP.array, MAP.constants])
+    const map = this.random.pick([MAP.single, MAP.constants])
     const off = this.random.pick([0, 4, 8])
     this.emit(0x18, register, 6, 0, map)
     this.emit(0, 0, 0, 0, off)
-    this.kinds[register] = { is: "value", size: MAPS[map].value_size - off }
+    this.kinds[register] = this.valueOf(map, off)
   }
 
   private valueAccess(register: number): void {
@@ -520,7 +524,7 @@ class Generator {
     this.emit(0xbf, index, this.anyScalar())
     this.kinds[index] = SCALAR
     const before = this.kinds.slice()
-    this.clamp(index, room, () => {
+    this.clamp(index, room, size, () => {
       this.emit(0xbf, pointer, register)
       this.emit(random.chance(90) ? 0x0f : 0x1f, pointer, index)
       this.kinds[pointer] = kind
@@ -532,7 +536,9 @@ class Generator {
 
   private access(base: number, off: number, size: number): void {
     const { random } = this
-    const kind = random.below(10)
+    const target = this.kinds[base]
+    const constant = target.is === "value" && target.constant === true && !this.carelessly()
+    const kind = constant ? 0 : random.below(target.is === "packet" ? 8 : 10)
     if (kind < 4) {
       const dst = this.free()
       this.emit((size < 8 && random.chance(20) ? 0x81 : 0x61) | SIZE_BITS[size], dst, base, off)
@@ -672,13 +678,13 @@ class Generator {
     for (let register = 1; register <= 5; register++) this.kinds[register] = NONE
     this.kinds[0] = SCALAR
     if (again !== null) {
-      again.calls.push({ at, relative: true })
+      again.calls.push(at)
       return
     }
     this.functions++
     if (global) this.globals++
     this.pending.push({
-      calls: [{ at, relative: true }],
+      calls: [at],
       kinds,
       callback: false,
       global,
@@ -711,7 +717,7 @@ class Generator {
     const shared: Kind = pointer ? { is: "value", size: 8 } : SCALAR
     const kinds: Kind[] = each ? [NONE, NONE, { is: "value", size: 16 }, shared] : [SCALAR, shared]
     this.pending.push({
-      calls: [{ at, relative: true }],
+      calls: [at],
       kinds,
       callback: true,
       global: false,
@@ -824,7 +830,9 @@ class Generator {
       this.kinds[dst] = SCALAR
       return
     }
-    this.emit(0x63, context, this.anyScalar(), this.random.pick([8, 48, 52, 56]))
+    const filter = this.type === BPF_PROG_TYPE.BPF_PROG_TYPE_SOCKET_FILTER
+    const fields = filter && !this.carelessly() ? [48, 52, 56] : [8, 48, 52, 56]
+    this.emit(0x63, context, this.anyScalar(), this.random.pick(fields))
   }
 
   private epilogue(): void {

@@ -13,7 +13,7 @@ import {
 } from "../../../src/spec/index.ts"
 import type { VerifierInput, VerifierMap } from "../../../src/verifier/index.ts"
 
-type MapName = "array" | "hash" | "programs" | "constants" | "ring" | "perCpu" | "lru"
+type MapName = "array" | "hash" | "programs" | "constants" | "ring" | "perCpu" | "lru" | "single"
 
 /** Index in fd_array. */
 export const MAP: Readonly<Record<MapName, number>> = {
@@ -24,6 +24,7 @@ export const MAP: Readonly<Record<MapName, number>> = {
   ring: 4,
   perCpu: 5,
   lru: 6,
+  single: 7,
 }
 
 const CONSTANTS = [3, 0, 0, 0, 17, 0, 0, 0, 255, 255, 255, 255, 0, 0, 1, 0]
@@ -49,6 +50,7 @@ export const MAPS: readonly Spec[] = [
   { map_type: BPF_MAP_TYPE.BPF_MAP_TYPE_RINGBUF, key_size: 0, value_size: 0, max_entries: 4096 },
   { map_type: BPF_MAP_TYPE.BPF_MAP_TYPE_PERCPU_ARRAY, key_size: 4, value_size: 16, max_entries: 2 },
   { map_type: BPF_MAP_TYPE.BPF_MAP_TYPE_LRU_HASH, key_size: 4, value_size: 8, max_entries: 4 },
+  { map_type: BPF_MAP_TYPE.BPF_MAP_TYPE_ARRAY, key_size: 4, value_size: 48, max_entries: 1 },
 ]
 
 /** Functions of generated programs: index 0 main, then static ones, then one global one. */
@@ -83,6 +85,8 @@ export function fuzzTypes(): Btf {
 export interface World {
   readonly fds: readonly number[]
   readonly btfFd: number
+  /** As `fds`, for one type: a program array belongs to the type that first names it. */
+  fdsOf(type: number): readonly number[]
   close(): void
 }
 
@@ -98,11 +102,18 @@ export function createWorld(kernel: KernelInterface): World {
   kernel.bpf("MAP_UPDATE_ELEM", { ...constant, value: new Uint8Array(CONSTANTS) })
   checked(kernel.bpf("MAP_FREEZE", { map_fd: fds[MAP.constants] }), "freeze")
   const btfFd = checked(kernel.bpf("BTF_LOAD", { btf: fuzzTypes().bytes }), "BTF")
+  const arrays = new Map<number, number>()
   return {
     fds,
     btfFd,
+    fdsOf(type) {
+      const known = arrays.get(type)
+      const fd = known ?? checked(kernel.bpf("MAP_CREATE", MAPS[MAP.programs]), "programs")
+      arrays.set(type, fd)
+      return fds.map((one, index) => (index === MAP.programs ? fd : one))
+    },
     close() {
-      for (const fd of [...fds, btfFd]) kernel.close(fd)
+      for (const fd of [...fds, ...arrays.values(), btfFd]) kernel.close(fd)
     },
   }
 }
@@ -141,7 +152,7 @@ export function loadAttributes(world: World, program: FuzzProgram): ProgLoadAttr
     insns: program.insns,
     license: "GPL",
     prog_name: "fuzz",
-    fd_array: world.fds,
+    fd_array: world.fdsOf(program.type),
     prog_btf_fd: world.btfFd,
     func_info: program.funcInfo,
     func_info_rec_size: 8,
