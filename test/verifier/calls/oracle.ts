@@ -226,8 +226,8 @@ export interface AssemblyOptions {
   readonly maps?: Readonly<Record<string, MapSpec>>
 }
 
-/** `bpf_throw`, `17` or `minus_5`. */
-function kfuncId(name: string): number {
+/** The id of `bpf_throw`, 17 of `17`, -5 of `minus_5`; 0 for a function that is not there. */
+export function kfuncId(name: string): number {
   const number = /^(minus_)?(\d+)$/.exec(name)
   if (number === null) return vmlinux().findByName(name, "func") ?? 0
   return number[1] === undefined ? Number(number[2]) : -Number(number[2])
@@ -240,9 +240,14 @@ export function compareAssembly(text: string, options: AssemblyOptions = {}): Co
   throw new Error("nothing was compared")
 }
 
+export interface NamedProgram extends AssemblyOptions {
+  readonly name: string
+  readonly text: string
+}
+
 /** As {@link compareAssembly}, for many programs with the same maps. */
 export function* compareMany(
-  programs: Iterable<AssemblyOptions & { readonly name: string; readonly text: string }>,
+  programs: Iterable<NamedProgram>,
   maps: Readonly<Record<string, MapSpec>>,
 ): Generator<Comparison & { readonly text: string }> {
   const recorder = new Recorder(kernel())

@@ -40,7 +40,7 @@ export function validFormat(format: string, arguments_: number): boolean {
   let specifiers = 0
   for (let at = 0; at < format.length; at++) {
     const character = format[at]
-    if (!/[ -~]/.test(character) && !space.test(character)) return false
+    if (!/[ -~\x80-\xff]/.test(character) && !space.test(character)) return false
     if (character !== "%") continue
     if (format[at + 1] === "%") {
       at++
