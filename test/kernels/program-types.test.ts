@@ -70,7 +70,6 @@ const TYPES: readonly (readonly [name: string, type: number, attachTypes: readon
 /** Types that the embedded kernel takes, so that objects with them load, and that nothing runs. */
 const TAKEN: readonly (readonly [name: string, type: number, attachType: number])[] = [
   ["struct_ops", P.BPF_PROG_TYPE_STRUCT_OPS, 0],
-  ["ext", P.BPF_PROG_TYPE_EXT, 0],
   ["lirc_mode2", P.BPF_PROG_TYPE_LIRC_MODE2, A.BPF_LIRC_MODE2],
 ]
 

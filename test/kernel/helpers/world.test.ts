@@ -66,7 +66,7 @@ test("random numbers repeat with the seed, and differ without", () => {
 })
 
 test("a timer calls back with map, key and value when its time comes, and not before", () => {
-  kernel = createEmbeddedKernel({ bootTimeNs: 1000n })
+  kernel = createEmbeddedKernel({ bootTimeNs: 1000n, verify: false })
   const text = `${words(-8, 1)}; ${frame("r2", -8)}; r1 = map[t] ll; call bpf_map_lookup_elem
     if r0 == 0 goto end; r7 = r0
     r1 = r7; r1 += 8; r2 = map[t] ll; r3 = 1; call bpf_timer_init; ${save(0)}
@@ -181,7 +181,7 @@ test("perf events carry the record and the packet bytes that were asked for", ()
 })
 
 test("a program that breaks a rule faults, and the test run says -EFAULT", () => {
-  kernel = createEmbeddedKernel()
+  kernel = createEmbeddedKernel({ verify: false })
   const bad: readonly string[] = [
     // A helper on something that is no map, a read outside of the stack, a string without an end.
     `r1 = 5; ${frame("r2", -8)}; ${words(-8, 0)}; call bpf_map_lookup_elem; r0 = 0`,
