@@ -4,7 +4,7 @@
  *   cfg          blocks of each function, in reverse post order
  *   structure    dominators, loops, dispatch blocks where the graph is irreducible
  *   liveness     the registers that each function reads at its start
- *   values       what registers hold on all paths
+ *   values       what registers hold on all paths; escapes: whether packet addresses leave them
  *   function     instructions, with peepholes
  *   module       types, imports, functions, exports
  *
@@ -21,6 +21,7 @@ import { BATCH_PARAMETERS, batchBody, REPEAT_PARAMETERS, repeatBody } from "./ba
 import { TAIL_CALL } from "./calls.ts"
 import { collectBlocks, END, findLeaders, functionStarts } from "./cfg.ts"
 import { chunkType, cutFunction, emitChunked } from "./chunks.ts"
+import { packetEscapes } from "./escapes.ts"
 import { emitFunction } from "./function.ts"
 import { AREA } from "./layout.ts"
 import { type LiveFunction, liveAtStart } from "./liveness.ts"
@@ -81,6 +82,9 @@ export function analyse(executable: Executable<never>, options: CompileOptions):
       moduleIndex: -1,
     }
   })
+  context.tagsPackets = packetEscapes(context, context.functions, (slot) =>
+    argumentCount(context, slot),
+  )
   return context
 }
 

@@ -1,6 +1,7 @@
 export { type PacketFields, TALLIES } from "./batch.ts"
 export { emitJump } from "./calls.ts"
 export { compileProgram } from "./compile.ts"
+export { dumpProgram } from "./dump.ts"
 export type { AccessClass, CallFacts, JitFacts } from "./facts.ts"
 export type { FunctionEmitter } from "./function.ts"
 export type { InlineHelpers } from "./helpers.ts"

@@ -206,7 +206,7 @@ function emitPlainLoad(
   const { writer, program, values } = emitter
   writer.memory(load, emitAddress(emitter, base, off, 4))
   const fields = program.options.contextFields ?? []
-  if (load !== op.i64_load32_u || fields.length === 0) return
+  if (load !== op.i64_load32_u || fields.length === 0 || !program.tagsPackets) return
   const fact = program.facts?.contextLoads?.get(slot)
   if (fact === false) return
   if (values.kind[base] === CONTEXT) {

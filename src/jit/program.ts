@@ -35,6 +35,8 @@ export class ProgramContext {
   readonly module: ModuleBuilder
   functions: FunctionInfo[] = []
   readonly bySlot: Map<number, number> = new Map()
+  /** Packet addresses may be seen outside of registers (escapes.ts), so they need their tags. */
+  tagsPackets = true
   /** Type of a main function, which tail calls go to: (r1, frame) → r0. */
   readonly mainType: number
 

@@ -125,7 +125,8 @@ export class RegisterValues {
       return
     }
     const other = this.kind[s >> 1]
-    if (kind === PACKET || other === PACKET) this.set(d, PACKET)
+    if (subtract && kind === PACKET && other === PACKET) this.set(d, OTHER)
+    else if (kind === PACKET || other === PACKET) this.set(d, PACKET)
     else if (isPlain(kind) && isPlain(other)) this.set(d, OTHER)
     else this.set(d, UNKNOWN)
   }
@@ -151,9 +152,10 @@ export class RegisterValues {
   private afterLoad(operation: number, at: number, d: number, base: number): void {
     const offset = this.payload[base] + this.program.words[at + code.WORD_OFF]
     if ((operation & 0x18) === 0x18) this.set(d, this.kind[base] === PACKET ? OTHER : UNKNOWN)
-    else if (operation === 0x61 && this.kind[base] === CONTEXT && this.fields.includes(offset))
-      this.set(d, PACKET)
-    else this.set(d, OTHER)
+    else if (operation !== 0x61 || this.fields.length === 0) this.set(d, OTHER)
+    else if (this.kind[base] === CONTEXT) this.set(d, this.fields.includes(offset) ? PACKET : OTHER)
+    // What nobody knows may be the context, and what is loaded from there a packet address.
+    else this.set(d, this.kind[base] === UNKNOWN ? UNKNOWN : OTHER)
   }
 }
 

@@ -5,6 +5,7 @@ import { parseHex } from "../../base/index.ts"
 import type { Context } from "../context.ts"
 import { usageError } from "../errors.ts"
 import { CC_OPTION } from "../options.ts"
+import { dumpCompiled } from "../run/dump-compiled.ts"
 import { parseEvents } from "../run/events.ts"
 import { executeRun } from "../run/execute.ts"
 import type { RunMode, RunOptions } from "../run/options.ts"
@@ -65,6 +66,7 @@ interface Flags {
   recordType: string[]
   perCpu?: boolean
   json?: boolean
+  dump?: "jit"
 }
 
 const again = (value: string, previous: string[]): string[] => [...previous, value]
@@ -108,6 +110,11 @@ export function register(program: Command, context: Context): void {
         .choices(["embedded", "linux"])
         .default("embedded"),
     )
+    .addOption(
+      new Option("--dump <stage>", "print how the programs are compiled, and run nothing").choices([
+        "jit",
+      ]),
+    )
     .option("--context <hex>", "context of syscall programs")
     .option("--repeat <n>", "run the whole input this often", "1")
     .option("--cpus <n>", "CPUs of the embedded kernel", "1")
@@ -121,6 +128,10 @@ export function register(program: Command, context: Context): void {
     .addHelpText("after", HELP)
     .action(async (file: string, flags: Flags) => {
       const options = readOptions(file, flags)
+      if (flags.dump !== undefined) {
+        await dumpCompiled(context, options)
+        return
+      }
       const report = await executeRun(context, options)
       if (options.json) context.printJson(report)
       else {
