@@ -41,7 +41,7 @@ export interface Verdict {
   readonly stackDepths: readonly number[]
   /** By instruction, see {@link isReached}. */
   readonly marks: Uint8Array
-  /** With `provenance`: how the program came to where it was rejected. */
+  /** With `provenance`: how the program came to where it was rejected (or to its last exit). */
   readonly history: History | null
 }
 
@@ -88,7 +88,7 @@ export function verify(input: VerifierInput, observe: Observer | null = null): V
     stateBytes: domain.peak,
     stackDepths: code.subprograms.map(({ stackDepth }) => stackDepth),
     marks: code.marks,
-    history: rejection === null ? null : (x.recorder?.history(x) ?? null),
+    history: x.recorder?.history(x) ?? null,
   }
 }
 

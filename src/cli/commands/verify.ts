@@ -7,10 +7,14 @@ import { errnoName } from "../../spec/index.ts"
 import {
   type Answer,
   compareVerdicts,
+  type ExplainedProgram,
+  explainObject,
   lastMessage,
+  profileObject,
   type Verified,
   verifyObject,
 } from "../../tools/verify/index.ts"
+import { renderGithub, renderSarif, renderText } from "../../verifier/explain/index.ts"
 import type { Context } from "../context.ts"
 import { CliError, usageError } from "../errors.ts"
 import { loadObject } from "../input.ts"
@@ -22,6 +26,9 @@ interface Flags {
   readonly prog: string[]
   readonly log?: string
   readonly compare?: boolean
+  readonly explain?: boolean
+  readonly format?: string
+  readonly profile?: boolean
   readonly cc?: string
   readonly json?: boolean
 }
@@ -39,6 +46,12 @@ export function register(program: Command, context: Context): void {
     .option("--prog <name>", "verify only this program; repeatable", again, [])
     .option("--log <level>", "print the log as the kernel would: 1, 2 (every state) or 4 (figures)")
     .option("--compare", "also ask the running Linux kernel, and show both")
+    .option(
+      "--explain",
+      "say why a program is refused: the source, what led there, repairs that were verified, inputs that break it",
+    )
+    .option("--format <format>", "of --explain: text (the default), json, sarif or github")
+    .option("--profile", "show the source lines that cost the verifier most")
     .option(...CC_OPTION)
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -46,7 +59,8 @@ export function register(program: Command, context: Context): void {
       `
 Example:
   $ skep verify firewall.bpf.o
-  $ skep verify firewall.bpf.o --prog xdp_firewall --log 2`,
+  $ skep verify firewall.bpf.o --prog xdp_firewall --log 2
+  $ skep verify firewall.bpf.c --explain`,
     )
     .action((file: string, flags: Flags) => run(context, file, flags))
 }
@@ -55,12 +69,19 @@ async function run(context: Context, file: string, flags: Flags): Promise<void> 
   const logLevel = flags.log === undefined ? 0 : Number(flags.log)
   if (!Number.isInteger(logLevel) || logLevel < 0 || logLevel > 7)
     throw usageError(`--log ${flags.log}: the level is 1, 2 or 4, or a sum of these`)
+  const format = flags.format ?? (flags.json ? "json" : "text")
+  if (!FORMATS.includes(format))
+    throw usageError(`--format ${format}: the formats are ${FORMATS.join(", ")}`)
   const object = await loadObject(context, file, flags.cc)
   const programs = chosen(object.model, file, flags.prog)
-  if (flags.compare)
-    await compare(context, file, { object: object.model, programs, logLevel, flags })
-  else verifyAlone(context, file, { object: object.model, programs, logLevel, flags })
+  const work = { object: object.model, programs, logLevel, flags }
+  if (flags.explain || flags.format !== undefined) explainAll(context, file, work, format)
+  else if (flags.profile) profile(context, file, work)
+  else if (flags.compare) await compare(context, file, work)
+  else verifyAlone(context, file, work)
 }
+
+const FORMATS: readonly string[] = ["text", "json", "sarif", "github"]
 
 interface Work {
   readonly object: BpfObject
@@ -77,6 +98,73 @@ function chosen(object: BpfObject, file: string, names: readonly string[]): read
         hint: `The object has ${known.join(", ")}.`,
       })
   return names.length === 0 ? known : names
+}
+
+function explainAll(context: Context, file: string, work: Work, format: string): void {
+  const kernel = embeddedKernel()
+  try {
+    const { object, programs, logLevel } = work
+    const results = explainObject(kernel.bpf2, object, { programs, logLevel })
+    const explanations = results.flatMap(({ explanation }) => explanation ?? [])
+    if (format === "json")
+      context.printJson({
+        object: file,
+        programs: results.map((result) => ({ ...asJson(result), explanation: result.explanation })),
+      })
+    else if (format === "sarif") context.printJson(renderSarif(explanations, file))
+    else if (format === "github") {
+      if (explanations.length > 0) context.print(renderGithub(explanations, file))
+    } else printExplanations(context, results, logLevel)
+    if (explanations.length > 0) context.exitCode = 1
+  } finally {
+    kernel.close()
+  }
+}
+
+function printExplanations(
+  context: Context,
+  results: readonly ExplainedProgram[],
+  logLevel: number,
+): void {
+  const { colors } = context
+  const paint = { ...colors, blue: (text: string) => colors.blue(text) }
+  const texts = results.map(({ program, verdict, explanation }) => {
+    const log = logLevel > 0 ? `\n${verdict.log.trimEnd()}` : ""
+    if (explanation === null) return `${colors.bold(program)}: ${colors.green("accepted")}${log}`
+    return `${colors.bold(program)}:\n${renderText(explanation, paint)}${log}`
+  })
+  context.print(texts.join("\n\n"))
+}
+
+/** Lines that a profile shows of each program. */
+const PROFILE_LINES = 20
+
+function profile(context: Context, file: string, work: Work): void {
+  const kernel = embeddedKernel()
+  try {
+    const { object, programs, flags } = work
+    const results = profileObject(kernel.bpf2, object, { programs })
+    if (flags.json) {
+      context.printJson({
+        object: file,
+        programs: results.map((result) => ({ ...asJson(result), lines: result.lines })),
+      })
+      return
+    }
+    const columns = [
+      { title: "processed", align: "right" as const },
+      { title: "line" },
+      { title: "source" },
+    ]
+    for (const { program, lines } of results) {
+      const rows = lines
+        .slice(0, PROFILE_LINES)
+        .map(({ processed, line, text }) => [count(processed), String(line), text])
+      context.print(`${context.colors.bold(program)}\n${table(columns, rows, context.colors)}`)
+    }
+  } finally {
+    kernel.close()
+  }
 }
 
 function verifyAlone(context: Context, file: string, work: Work): void {

@@ -1,3 +1,5 @@
 export * from "./agreement.ts"
+export * from "./counterexample.ts"
+export * from "./explain.ts"
 export * from "./observing-kernel.ts"
 export * from "./verify-object.ts"

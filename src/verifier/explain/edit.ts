@@ -64,7 +64,10 @@ export function edited(input: VerifierInput, edits: readonly Edit[]): VerifierIn
       const inserted = edit.code ?? []
       const body =
         typeof edit.enter === "number" && fallsInto(old, at)
-          ? [{ opcode: BPF_JMP | BPF_JA, dst: 0, src: 0, off: inserted.length, imm: 0 }, ...inserted]
+          ? [
+              { opcode: BPF_JMP | BPF_JA, dst: 0, src: 0, off: inserted.length, imm: 0 },
+              ...inserted,
+            ]
           : inserted
       placed.push({ ...edit, start: result.length, body })
       for (const instruction of body) {
@@ -140,9 +143,7 @@ function relink(
       const byImm = call || opcode === (BPF_JMP32 | BPF_JA)
       const distance = entry(from + 1 + (byImm ? imm : off), from) - slot - 1
       if (!byImm && (distance > 32767 || distance < -32768)) return null
-      linked[slot] = byImm
-        ? { ...instruction, imm: distance }
-        : { ...instruction, off: distance }
+      linked[slot] = byImm ? { ...instruction, imm: distance } : { ...instruction, off: distance }
     }
   }
   return linked

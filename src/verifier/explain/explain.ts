@@ -40,7 +40,7 @@ const UNKNOWN: Cause = {
   code: "E9000",
   name: "other",
   category: "other",
-  pattern: /[^]*/,
+  pattern: /^/,
   title: (f) => f.message || "the verifier refused the program",
   help: "There is no explanation for this rule yet.",
 }

@@ -105,12 +105,7 @@ function refined(f: Facts, event: ProvenanceEvent, before: ProvenanceEvent | und
   return `checked here: ${range}`
 }
 
-function tellVariable(
-  f: Facts,
-  scalar: number,
-  insn: number,
-  notes: Map<number, string>,
-): void {
+function tellVariable(f: Facts, scalar: number, insn: number, notes: Map<number, string>): void {
   const { opcode } = f.code
   if (opcode[insn] === (BPF_ALU64 | BPF_ADD | BPF_X))
     notes.set(insn, notes.get(insn) ?? "the variable is added to the pointer here")

@@ -11,15 +11,7 @@
  * numbers; nodes are never changed. Recording stops silently at a limit.
  */
 
-import {
-  BPF_ALU,
-  BPF_ALU64,
-  BPF_CALL,
-  BPF_JMP,
-  BPF_LDX,
-  BPF_MOV,
-  BPF_X,
-} from "../../isa/index.ts"
+import { BPF_ALU, BPF_ALU64, BPF_CALL, BPF_JMP, BPF_LDX, BPF_MOV, BPF_X } from "../../isa/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
 import type { VerifierMap } from "../input.ts"
 import { printRegister } from "../log/register.ts"

@@ -62,7 +62,8 @@ function snippet(e: Explanation, paint: Paint): string[] {
   const { place } = e
   if (place.line === undefined) {
     const notes = e.notes.map(
-      ({ place: at, text }) => `   ${paint.blue("|")} ${at.insn}: ${at.instruction}   ${paint.dim(text)}`,
+      ({ place: at, text }) =>
+        `   ${paint.blue("|")} ${at.insn}: ${at.instruction}   ${paint.dim(text)}`,
     )
     const last = `   ${paint.blue("|")} ${place.insn}: ${place.instruction}   ${paint.red(e.label)}`
     return [...notes, last.trimEnd()]
@@ -80,7 +81,9 @@ function snippet(e: Explanation, paint: Paint): string[] {
     const column = Math.max((at.column ?? 1) - 1, text.length - text.trimStart().length)
     const mark = (isLast ? "^" : "-").repeat(Math.max(1, wordLength(text, column)))
     const color = isLast ? paint.red : paint.blue
-    out.push(`${gutter("")} ${" ".repeat(Math.min(column, text.length))}${color(`${mark} ${note.text}`)}`)
+    out.push(
+      `${gutter("")} ${" ".repeat(Math.min(column, text.length))}${color(`${mark} ${note.text}`)}`,
+    )
   }
   out.push(gutter(""))
   return out

@@ -69,6 +69,15 @@ export const CALL_CAUSES: readonly Cause[] = [
     fixes: guardRelocation,
   },
   {
+    code: "E3045",
+    name: "kfunc-missing",
+    category: "call",
+    pattern: /invalid func unknown#200[12]\d{6}/,
+    title: () => "the kernel does not have the function that is called here, or not of this type",
+    help: "Declare it __weak and guard the call with bpf_ksym_exists(): what the kernel does not have is not reached then.",
+    fixes: (f) => [...guardRelocation(f), ...leaveOut(f)],
+  },
+  {
     code: "E3007",
     name: "helper-unknown",
     category: "call",
@@ -81,7 +90,8 @@ export const CALL_CAUSES: readonly Cause[] = [
     code: "E3008",
     name: "map-type-mismatch",
     category: "call",
-    pattern: /cannot pass map_type (\d+) into func (\S+)|expected prog array map|arg_type for sockmap/,
+    pattern:
+      /cannot pass map_type (\d+) into func (\S+)|expected prog array map|arg_type for sockmap/,
     title: (f) => `${f.called(f.insn)} does not work on maps of this type`,
     help: "Each type of map has its own helpers: queues are pushed and popped, perf event arrays are written with bpf_perf_event_output()…",
     fixes: leaveOut,
@@ -99,7 +109,8 @@ export const CALL_CAUSES: readonly Cause[] = [
     code: "E3010",
     name: "trusted-pointer-needed",
     category: "pointer",
-    pattern: /must be a rcu pointer|must be referenced or trusted|expects refcounted|is an unacquired reference/,
+    pattern:
+      /must be a rcu pointer|must be referenced or trusted|expects refcounted|is an unacquired reference/,
     title: (f) => `${f.called(f.insn)} wants a pointer that is known to be alive`,
     help: "Take the pointer from an argument of the hook, or from a kfunc that acquires; a field read from another object may be stale. Inside bpf_rcu_read_lock() … unlock(), some fields are.",
     fixes: leaveOut,
@@ -118,7 +129,8 @@ export const CALL_CAUSES: readonly Cause[] = [
     code: "E3012",
     name: "argument-constant",
     category: "call",
-    pattern: /must be a known constant|is not a known constant|doesn't have constant|not a constant address/,
+    pattern:
+      /must be a known constant|is not a known constant|doesn't have constant|not a constant address/,
     title: (f) => `an argument of ${f.called(f.insn)} must be a constant`,
     help: "The value must be known when the program is loaded: a literal, or a `const volatile` variable.",
     fixes: initialiseRegister,
@@ -178,7 +190,8 @@ export const CALL_CAUSES: readonly Cause[] = [
     code: "E3032",
     name: "lock-misuse",
     category: "lock",
-    pattern: /bpf_spin_(un)?lock|_unlock|deadlock|Acquiring the same lock|without taking a lock|of different lock/,
+    pattern:
+      /bpf_spin_(un)?lock|_unlock|deadlock|Acquiring the same lock|without taking a lock|of different lock/,
     title: () => "a lock is taken or released out of order",
     help: "One spin lock at a time; the lock that is released is the one that was taken.",
     fixes: leaveOut,
@@ -205,7 +218,8 @@ export const CALL_CAUSES: readonly Cause[] = [
     code: "E3041",
     name: "kfunc-unknown",
     category: "call",
-    pattern: /calling kernel function|kernel function .* is not allowed|kernel btf_id|kernel function call not eliminated/,
+    pattern:
+      /calling kernel function|kernel function .* is not allowed|kernel btf_id|kernel function call not eliminated/,
     title: (f) => `the kernel function ${f.called(f.insn)} cannot be called from here`,
     help: "Kernel functions are registered by type of program; a weak one that the kernel does not have must be guarded by bpf_ksym_exists().",
     fixes: (f) => [...leaveOut(f), ...guardRelocation(f)],

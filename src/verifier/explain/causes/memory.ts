@@ -12,12 +12,14 @@ import type { Facts } from "../facts.ts"
 import {
   accessSize,
   foldOffset,
+  guardMerged,
   nullChecks,
   packetChecks,
   packetReload,
   probeRead,
 } from "../fixes/pointers.ts"
 import { contextField, dropStore, largerValue } from "../fixes/program.ts"
+import { releaseLater } from "../fixes/resources.ts"
 import { byBytes, clampIndex, initialiseRegister, zeroStack } from "../fixes/values.ts"
 import type { Cause } from "./cause.ts"
 
@@ -40,6 +42,9 @@ function invalidatedByCall(f: Facts): boolean {
 function isMerged(f: Facts): boolean {
   const { opcode } = f.code
   const events = f.events(f.register)
+  const [first] = events
+  // NULL, of a path that the source does not have.
+  if (first?.kind === "born" && first.value.mask === 0n && first.value.umax === 0n) return true
   return events.some(({ insn, kind }, index) => {
     if (kind !== "computed") return false
     const before = events[index - 1]?.value.type
@@ -93,11 +98,7 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     title: (f) => `${quoted(f, "the pointer")} is moved before it is checked for NULL`,
     label: () => "NULL plus an offset would no longer be NULL",
     help: "Check the pointer first; the compiler may have moved the addition before the check.",
-    fixes: (f) => {
-      const { dst } = f.code
-      void dst
-      return nullChecks(f)
-    },
+    fixes: nullChecks,
   },
   {
     code: "E2004",
@@ -159,6 +160,17 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     fixes: packetReload,
   },
   {
+    code: "E2109",
+    name: "used-after-release",
+    category: "reference",
+    pattern: /invalid mem access 'scalar'/,
+    when: (f) => invalidatedByCall(f),
+    title: (f) => `${quoted(f, "the object")} is used after it was given back`,
+    label: () => "no longer a pointer",
+    help: "After its release (submit, discard, release, drop) an object may be gone: use it before.",
+    fixes: (f) => [...releaseLater(f), ...dropStore(f)],
+  },
+  {
     code: "E2105",
     name: "pointer-merged",
     category: "pointer",
@@ -167,7 +179,7 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     title: () => "two pointers were combined with arithmetic, and the result is only a number",
     label: () => "made by arithmetic on pointers",
     help: "The compiler merged two branches into one access. Keep them apart: do the access in each branch, or put barrier_var() between.",
-    fixes: probeRead,
+    fixes: (f) => [...guardMerged(f), ...probeRead(f)],
   },
   {
     code: "E2106",
@@ -184,7 +196,8 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     name: "kernel-pointer-dereferenced",
     category: "pointer",
     pattern: /invalid mem access 'scalar'/,
-    title: (f) => `${quoted(f, "the address")} is not a pointer that the verifier knows: it is a number`,
+    title: (f) =>
+      `${quoted(f, "the address")} is not a pointer that the verifier knows: it is a number`,
     label: () => "dereferenced directly",
     help: "Addresses that come from registers, arguments or structs are numbers to the verifier. Read through them with bpf_probe_read_kernel(), bpf_probe_read_user() or BPF_CORE_READ().",
     fixes: probeRead,
@@ -194,7 +207,8 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     name: "untyped-access",
     category: "pointer",
     pattern: /invalid mem access '(\w+)'/,
-    title: (f, [, type]) => `${quoted(f, "the pointer")} (${type}) cannot be read or written directly`,
+    title: (f, [, type]) =>
+      `${quoted(f, "the pointer")} (${type}) cannot be read or written directly`,
     help: "Only contexts, packets, map values, the stack and typed pointers can be accessed.",
     fixes: (f) => [...probeRead(f), ...dropStore(f)],
   },
@@ -203,7 +217,7 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     name: "index-signed",
     category: "bounds",
     pattern:
-      /min value is negative, either use unsigned index|with unbounded min value is not allowed/,
+      /min value is negative, either use unsigned index|with unbounded min value is not allowed|value -\d+ makes .* pointer be out of bounds/,
     title: () => "the index may be negative: it was compared as a signed number, or not at all",
     label: () => "a negative index points before the object",
     help: "Make the variable unsigned, or check that it is not below 0 as well.",
@@ -226,10 +240,10 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     pattern:
       /invalid access to map (value|key)|(max|min) value is outside of the allowed memory range|invalid access to memory/,
     title: (f) => {
-      const sizes = /value_size=(\d+) off=(-?\d+) size=(\d+)/.exec(f.message)
-      return sizes === null
+      const map = f.map(f.register)
+      return map === undefined
         ? "the access goes beyond the end of the object"
-        : `${sizes[3]} bytes at offset ${sizes[2]} do not fit into a value of ${sizes[1]} bytes`
+        : `the access goes beyond the ${map.valueSize} bytes of a value of map \`${map.name}\``
     },
     help: "Check the index against the number of elements (not of bytes), and that the object is as large as the code thinks.",
     fixes: (f) => [...clampIndex(f), ...largerValue(f)],
@@ -251,7 +265,7 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     title: (f) => {
       const at = f.called(f.insn)
       return at === ""
-        ? "a variable on the stack is read before it is written"
+        ? "memory of the stack is read before it is written"
         : `${at} would read bytes of the stack that were never written`
     },
     label: () => "not initialised on this path (padding counts)",
@@ -321,7 +335,8 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     category: "context",
     pattern: /dereference of modified (\w+) ptr|variable (\w+) access var_off/,
     when: (f) => (f.value(f.register)?.mask ?? 0n) === 0n,
-    title: (_, [, what]) => `the ${what === "ctx" ? "context" : what} pointer was moved before the access`,
+    title: (_, [, what]) =>
+      `the ${what === "ctx" ? "context" : what} pointer was moved before the access`,
     help: "Fields are accessed at constant offsets from the context pointer itself: the compiler must not compute their address first.",
     fixes: foldOffset,
   },
@@ -349,7 +364,8 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     name: "misaligned",
     category: "memory",
     pattern: /misaligned/,
-    title: (f) => `${accessSize(f.code.opcode[f.insn])[1]} bytes are accessed at an address that is not aligned`,
+    title: (f) =>
+      `${accessSize(f.code.opcode[f.insn])[1]} bytes are accessed at an address that is not aligned`,
     help: "Align the member, or access it byte by byte (a packed struct makes the compiler do so).",
     fixes: byBytes,
   },
@@ -376,7 +392,8 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     code: "E2309",
     name: "special-field",
     category: "memory",
-    pattern: /cannot be accessed directly|cannot be accessed indirectly|access is disallowed|kptr|direct access to/,
+    pattern:
+      /cannot be accessed directly|cannot be accessed indirectly|access is disallowed|kptr|direct access to/,
     title: () => "the value has a field (lock, timer, kptr, list…) that only its helpers may touch",
     help: "Access the members around it one by one; do not copy or clear the whole value.",
     fixes: dropStore,
@@ -387,7 +404,7 @@ export const MEMORY_CAUSES: readonly Cause[] = [
     category: "pointer",
     pattern: /same insn cannot be used with different pointers/,
     title: () => "one instruction is reached with different kinds of pointer",
-    help: "The compiler merged two accesses that look alike. Put `asm volatile(\"\" ::: \"memory\")` or barrier_var() into one of the branches.",
+    help: 'The compiler merged two accesses that look alike. Put `asm volatile("" ::: "memory")` or barrier_var() into one of the branches.',
     fixes: dropStore,
   },
 ]

@@ -1,12 +1,6 @@
 /** Causes about the program as a whole: its flow, its size, its stack, what it returns. */
 
-import {
-  appendExit,
-  boundLoop,
-  dropDead,
-  guardRelocation,
-  leaveOut,
-} from "../fixes/program.ts"
+import { appendExit, boundLoop, dropDead, guardRelocation, leaveOut } from "../fixes/program.ts"
 import { clampReturn, fixOperand, initialiseRegister } from "../fixes/values.ts"
 import type { Cause } from "./cause.ts"
 
@@ -16,7 +10,8 @@ export const PROGRAM_CAUSES: readonly Cause[] = [
     name: "loop-infinite",
     category: "complexity",
     pattern: /infinite loop detected/,
-    title: () => "the loop may never end: nothing that its condition reads changes from turn to turn",
+    title: () =>
+      "the loop may never end: nothing that its condition reads changes from turn to turn",
     help: "Give the loop a bound that the verifier can see.",
     fixes: boundLoop,
   },
@@ -53,7 +48,8 @@ export const PROGRAM_CAUSES: readonly Cause[] = [
     name: "stack-combined",
     category: "stack",
     pattern: /combined stack size of (\d+) calls is (\d+)/,
-    title: (_, [, calls, size]) => `the ${calls} functions of a call chain need ${size} bytes of stack; there are 512`,
+    title: (_, [, calls, size]) =>
+      `the ${calls} functions of a call chain need ${size} bytes of stack; there are 512`,
     help: "Move large variables into a per-CPU array of one element, or split the call chain.",
   },
   {
@@ -107,7 +103,8 @@ export const PROGRAM_CAUSES: readonly Cause[] = [
     code: "E4202",
     name: "return-pointer",
     category: "return value",
-    pattern: /is not a known value|R0 not a scalar|not a scalar value|return stack pointer|leaks addr as return/,
+    pattern:
+      /is not a known value|R0 not a scalar|not a scalar value|return stack pointer|leaks addr as return/,
     title: () => "the program returns a pointer or nothing known",
     help: "Return a number.",
     fixes: initialiseRegister,
@@ -179,7 +176,8 @@ export const PROGRAM_CAUSES: readonly Cause[] = [
     code: "E4308",
     name: "encoding",
     category: "encoding",
-    pattern: /reserved fields|unknown opcode|invalid insn|invalid BPF_LD_IMM|unrecognized bpf_ld_imm64|uses invalid|R\d+ is invalid/,
+    pattern:
+      /reserved fields|unknown opcode|invalid insn|invalid BPF_LD_IMM|unrecognized bpf_ld_imm64|uses invalid|R\d+ is invalid/,
     title: (f) => `the instruction is not a valid one: ${f.message}`,
     help: "The object is damaged, or made by a compiler for a newer instruction set.",
     fixes: leaveOut,
@@ -188,7 +186,8 @@ export const PROGRAM_CAUSES: readonly Cause[] = [
     code: "E4309",
     name: "map-unusable",
     category: "call",
-    pattern: /bpf_map|map .* not|maps per program|direct value|fd \d+|tracing progs cannot use|can only use array/,
+    pattern:
+      /bpf_map|map .* not|maps per program|direct value|fd \d+|tracing progs cannot use|can only use array/,
     title: (f) => `a map cannot be used like this: ${f.message}`,
     help: "See which types of maps the type of program may use.",
     fixes: leaveOut,

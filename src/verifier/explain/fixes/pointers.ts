@@ -77,13 +77,29 @@ function keepContext(f: Facts): Edit {
   return { at: f.functionStart(), code: code(`*(u64 *)(r10 ${f.spare(0)}) = r1`), enter: "fall" }
 }
 
+/** End of the furthest access through a register from the rejected one on, until it changes. */
+function furthest(f: Facts, pointer: number): number {
+  const { opcode, dst, src, off, length } = f.code
+  let bytes = 0
+  for (let insn = f.insn; insn < length && insn < f.insn + 64; insn++) {
+    const family = opcode[insn] & 7
+    const address = family === BPF_LDX ? src[insn] : dst[insn]
+    const access = family === BPF_LDX || family === 2 || family === 3
+    if (access && address === pointer)
+      bytes = Math.max(bytes, off[insn] + accessSize(opcode[insn])[1])
+    if (!access && family !== 5 && family !== 6 && dst[insn] === pointer) break
+    if (family === BPF_LDX && dst[insn] === pointer) break
+  }
+  return bytes
+}
+
 /** Compares with the end of the packet before the access, also after a variable offset. */
 export function packetChecks(f: Facts): Candidate[] {
   const pointer = f.register >= 0 ? f.register : addressRegister(f)
-  const { opcode, off } = f.code
+  const { opcode } = f.code
   const access = (opcode[f.insn] & 7) !== 5
   const given = f.rejection.details.size
-  const bytes = access ? off[f.insn] + accessSize(opcode[f.insn])[1] : Math.max(given ?? 0, 1)
+  const bytes = access ? furthest(f, pointer) : Math.max(given ?? 0, 1)
   const name = f.variable(f.insn, "ptr")
   const fields = packetFields(f.input.type)
   const scratch = f.free(f.insn).filter((n) => n !== pointer)
@@ -213,7 +229,28 @@ call ${helper}`,
       ? `bpf_probe_read_kernel(&value, ${bytes}, ptr + ${off[at]});`
       : `BPF_CORE_READ(${expression[1]}, ${expression[2].replace(/\[.*/, "")})`
   return [
-    byEdits(f, { title: "read it with bpf_probe_read_kernel()", edit, where: "replace", insn: at }, read),
+    byEdits(
+      f,
+      { title: "read it with bpf_probe_read_kernel()", edit, where: "replace", insn: at },
+      read,
+    ),
+  ]
+}
+
+/** A pointer that is a number on one of the paths that meet here: that path leaves. */
+export function guardMerged(f: Facts): Candidate[] {
+  const name = f.variable(f.insn, "ptr")
+  return [
+    byEdits(
+      f,
+      {
+        title: "leave on the path where the pointer is none",
+        edit: `if ((long)${name} <= 0xfff) ${f.leave.text}   /* or do the access in each branch */`,
+        where: "before",
+        insn: f.insn,
+      },
+      () => [{ at: f.insn, code: unless(f, `r${f.register} > 0xfff`) }],
+    ),
   ]
 }
 

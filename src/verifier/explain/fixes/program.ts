@@ -117,7 +117,10 @@ export function otherHelper(f: Facts): Candidate[] {
       f,
       {
         title: `use bpf_${HELPERS[other]?.name}(), which does the same here`,
-        edit: f.source(f.insn).trim().replace(`bpf_${HELPERS[id]?.name}`, `bpf_${HELPERS[other]?.name}`),
+        edit: f
+          .source(f.insn)
+          .trim()
+          .replace(`bpf_${HELPERS[id]?.name}`, `bpf_${HELPERS[other]?.name}`),
         where: "replace",
         insn: f.insn,
       },
@@ -155,6 +158,22 @@ export function guardRelocation(f: Facts): Candidate[] {
         insn: f.insn,
       },
       () => [{ at: f.insn, code: code(`r0 = ${f.leave.value}\nexit`) }],
+    ),
+    // What nothing leads to is refused as well: an edge that is never taken keeps it.
+    byEdits(
+      f,
+      {
+        title: "use the field or type only where the kernel has it",
+        edit: "if (bpf_core_field_exists(…)) { … }",
+        where: "before",
+        insn: f.insn,
+      },
+      () => [
+        {
+          at: f.insn,
+          code: code(`r0 = ${f.leave.value}\nif r0 == ${f.leave.value + 1} goto +1\nexit`),
+        },
+      ],
     ),
   ]
 }
@@ -207,10 +226,13 @@ export function dropStore(f: Facts): Candidate[] {
 
 /** Makes a map's value as large as it is used. */
 export function largerValue(f: Facts): Candidate[] {
-  const found = /value_size=(\d+) off=(-?\d+) size=(\d+)/.exec(f.message)
-  if (found === null || Number(found[2]) < 0) return []
-  const need = Number(found[2]) + Number(found[3])
-  const size = Number(found[1])
+  const pointer = f.value(f.register)
+  const used = f.map(f.register)
+  if (pointer === undefined || used === undefined) return []
+  const [, bytes] = accessSize(f.code.opcode[f.insn])
+  const need = Math.ceil((pointer.offset + f.code.off[f.insn] + bytes) / 8) * 8
+  const size = used.valueSize
+  if (need <= size) return []
   return [
     {
       title: `make the map's value at least ${need} bytes`,

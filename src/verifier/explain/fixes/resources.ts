@@ -54,7 +54,13 @@ export function releaseBeforeExit(f: Facts): Candidate[] {
   const give = (at: number, enter: Edit["enter"]): Edit => ({
     at,
     enter,
-    code: preserving(f, at, CALLER_SAVED, 1, `r1 = *(u64 *)(r10 ${f.spare(0)})\n${release.assembly}`),
+    code: preserving(
+      f,
+      at,
+      CALLER_SAVED,
+      1,
+      `r1 = *(u64 *)(r10 ${f.spare(0)})\n${release.assembly}`,
+    ),
   })
   const keep: Edit = { at: from + 1, code: code(`*(u64 *)(r10 ${f.spare(0)}) = r0`), enter: "fall" }
   return [...edges(f, from), { at: f.insn, enter: "all" as const, insn: f.insn }].map(
@@ -88,6 +94,44 @@ function edges(f: Facts, from: number): { at: number; enter: Edit["enter"]; insn
     list.push({ at: next, enter: next === insn + 1 ? "fall" : insn, insn })
   }
   return list
+}
+
+/** Gives an object back after its last use instead of before. */
+export function releaseLater(f: Facts): Candidate[] {
+  const died = f.events(f.register).findLast(({ kind }) => kind === "invalidated")
+  if (died === undefined) return []
+  const { insn } = died
+  const call = f.code.instruction(insn)
+  const keep: Edit = {
+    at: insn,
+    remove: 1,
+    code: code(`*(u64 *)(r10 ${f.spare(0)}) = r1\nr0 = 0`),
+  }
+  const give = (at: number): Edit => {
+    const body = preserving(
+      f,
+      at,
+      CALLER_SAVED,
+      1,
+      `r1 = *(u64 *)(r10 ${f.spare(0)})\nr2 = 0\nr0 = 0`,
+    )
+    // The call itself is copied: it may be one of the kernel's functions.
+    return {
+      at,
+      enter: "fall",
+      code: body.map((one) => (one.opcode === 0xb7 && one.dst === 0 ? call : one)),
+    }
+  }
+  const exit = f.code.opcode.indexOf(0x95, f.insn)
+  const words = {
+    title: `move the call of ${f.called(insn)} behind the last use`,
+    edit: f.source(insn).trim(),
+    where: "after" as const,
+    insn: f.insn,
+  }
+  return [f.insn + 1, ...(exit > f.insn ? [exit] : [])].map((at) =>
+    byEdits(f, words, () => [keep, give(at)]),
+  )
 }
 
 const SPIN_LOCK = 93

@@ -38,7 +38,8 @@ export function clampIndex(f: Facts): Candidate[] {
   if (room <= 0) return []
   const isPointer = (n: number): boolean => (f.value(n)?.type ?? 1) !== 1
   // `rS += rP` is as good as `rP += rS`; the scalar is the one that was none before.
-  const scalar = isAdd && isPointer(add.scalar) && !isPointer(add.pointer) ? add.pointer : add.scalar
+  const scalar =
+    isAdd && isPointer(add.scalar) && !isPointer(add.pointer) ? add.pointer : add.scalar
   const limit = room - (isAdd ? scale : off[f.insn] + width)
   if (limit < 0) return []
   const name = indexName(f, f.insn)
