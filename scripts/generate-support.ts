@@ -143,6 +143,7 @@ const RUNS_WHEN: Readonly<Record<number, string>> = {
   [BPF_ATTACH_TYPE.BPF_SK_SKB_STREAM_PARSER]: "a socket in a socket map gets data",
   [BPF_ATTACH_TYPE.BPF_SK_SKB_STREAM_VERDICT]: "a socket in a socket map gets data",
   [BPF_ATTACH_TYPE.BPF_SK_SKB_VERDICT]: "a socket in a socket map gets data",
+  [BPF_ATTACH_TYPE.BPF_CGROUP_UNIX_CONNECT]: "an AF_UNIX socket is connected",
   [BPF_ATTACH_TYPE.BPF_NETFILTER]: "a packet passes the hook",
 
   [BPF_ATTACH_TYPE.BPF_PERF_EVENT]:

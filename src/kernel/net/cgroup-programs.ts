@@ -43,8 +43,6 @@ export interface HookAddress {
   port: number
   /** Source of a datagram (sendmsg hooks), or null. */
   source: Uint8Array | null
-  /** AF_UNIX. */
-  path?: string
 }
 
 export class CgroupPrograms {

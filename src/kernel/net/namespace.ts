@@ -10,6 +10,7 @@ import { formatIp, inPrefix, type Prefix, parseIp, parsePrefix } from "../../pac
 import type { NetworkDevice } from "./device.ts"
 import type { LwtState } from "./lwt.ts"
 import type { NetfilterHook } from "./netfilter.ts"
+import type { Socket } from "./socket.ts"
 import { SocketTable } from "./socket-table.ts"
 import { addressKey, sameBytes } from "./wire.ts"
 
@@ -81,6 +82,8 @@ export class NetNamespace {
   readonly settings: Map<string, string> = new Map(Object.entries(SETTINGS))
   /** Netfilter hooks by `family/hook`, by priority. */
   readonly netfilter: Map<string, NetfilterHook[]> = new Map()
+  /** Listening AF_UNIX sockets by path. */
+  readonly unixPaths: Map<string, Socket> = new Map()
   private readonly neighbours = new Map<string, Uint8Array>()
   private nextId = 1
 

@@ -93,6 +93,36 @@ export class SocketCalls {
     })
   }
 
+  /** socketpair(2) of AF_UNIX. */
+  pair(task: Task, namespace: NetNamespace, type: number): [Socket, Socket] | number {
+    const one = this.create(task, namespace, AF_UNIX, type)
+    const other = this.create(task, namespace, AF_UNIX, type)
+    if (typeof one === "number") return one
+    if (typeof other === "number") return other
+    unix.pair(one, other)
+    return [one, other]
+  }
+
+  /** bind(2) of AF_UNIX: to a path. */
+  bindPath(socket: Socket, path: string): number {
+    return socket.family === AF_UNIX ? unix.bind(socket, path) : -ERRNO.EINVAL
+  }
+
+  /** connect(2) of AF_UNIX, with the hook of control groups. */
+  connectPath(socket: Socket, path: string): number {
+    if (socket.family !== AF_UNIX) return -ERRNO.EINVAL
+    const address: HookAddress = {
+      family: AF_UNIX,
+      address: new Uint8Array(0),
+      port: 0,
+      source: null,
+    }
+    const { cgroup } = this.inet.programs
+    const { retval } = cgroup.sockAddr(socket, AT.BPF_CGROUP_UNIX_CONNECT, address)
+    if (retval !== 0) return retval
+    return unix.connect(socket, path, new Socket(socket))
+  }
+
   /** __inet_bind. */
   private bindTo(
     socket: Socket,

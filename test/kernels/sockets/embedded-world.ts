@@ -88,6 +88,14 @@ export class EmbeddedWorld implements World {
     return { data: got.data, from: typeof from === "number" ? null : from }
   }
 
+  bindPath(fd: number, path: string): number {
+    return this.kernel.sockets.bindPath(this.at(fd), path)
+  }
+
+  connectPath(fd: number, path: string): number {
+    return this.kernel.sockets.connectPath(this.at(fd), path)
+  }
+
   shutdown(fd: number, how: number): number {
     return this.kernel.sockets.shutdown(this.at(fd), how)
   }

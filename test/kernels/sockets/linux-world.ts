@@ -4,8 +4,16 @@
  */
 
 import { spawnSync } from "node:child_process"
-import { closeSync, mkdirSync, openSync, rmdirSync, writeFileSync } from "node:fs"
-import { constants } from "node:os"
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { createLinuxKernel } from "../../../src/linux/index.ts"
 import { formatIp, parseIp } from "../../../src/packet/index.ts"
@@ -51,6 +59,15 @@ function sockaddr({ address, port }: Place): Uint8Array {
   return raw
 }
 
+/** A path below this process's own folder. */
+function unixAddress(path: string): Uint8Array {
+  const text = new TextEncoder().encode(`${folder}${path}`)
+  const raw = new Uint8Array(110)
+  raw[0] = 1
+  raw.set(text, 2)
+  return raw
+}
+
 function placeOf(raw: Uint8Array): Place | null {
   const view = new DataView(raw.buffer)
   const family = view.getUint16(0, true)
@@ -63,6 +80,8 @@ function ip(...args: string[]): void {
   const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" })
   if (status !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr}`)
 }
+
+const folder = mkdtempSync(join(tmpdir(), "skep-sockets-"))
 
 export class LinuxWorld implements World {
   readonly kernel: KernelInterface = createLinuxKernel()
@@ -100,6 +119,7 @@ export class LinuxWorld implements World {
   /** Leaves the cgroups and takes them away. */
   dispose(): void {
     writeFileSync(join(this.root, "cgroup.procs"), String(process.pid))
+    rmSync(folder, { recursive: true, force: true })
     for (const path of [...this.made].sort((a, b) => b.length - a.length)) rmdirSync(path)
   }
 
@@ -173,6 +193,16 @@ export class LinuxWorld implements World {
     )
     if (result < 0) return result
     return { data: buffer.slice(0, result), from: wantsSource ? placeOf(from) : null }
+  }
+
+  bindPath(fd: number, path: string): number {
+    const raw = unixAddress(path)
+    return syscall(NR.bind, fd, addressOf(raw), raw.length)
+  }
+
+  connectPath(fd: number, path: string): number {
+    const raw = unixAddress(path)
+    return syscall(NR.connect, fd, addressOf(raw), raw.length)
   }
 
   shutdown(fd: number, how: number): number {

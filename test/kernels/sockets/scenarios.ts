@@ -10,7 +10,7 @@ import { type LoadedObject, loadObject } from "../../../src/loader/index.ts"
 import { type BpfObject, readObject } from "../../../src/object/index.ts"
 import { BPF_ATTACH_TYPE as A, BPF_ATTACH_FLAG as F } from "../../../src/spec/index.ts"
 import { root } from "../../support/requirements.ts"
-import { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_STREAM, type World } from "./world.ts"
+import { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM, type World } from "./world.ts"
 
 /** A scenario's hands: the world, its programs, and what closes itself at the end. */
 export interface Stage {
@@ -1094,6 +1094,38 @@ export const scenarios: readonly Scenario[] = [
           info(),
         ]
       })
+    },
+  },
+  {
+    name: "streams of AF_UNIX, and the hook of their connect",
+    programs: ["connect_unix"],
+    run(stage) {
+      const { world } = stage
+      const stream = (): number => stage.keep(world.socket(AF_UNIX, SOCK_STREAM))
+      const server = stream()
+      const results: unknown[] = [
+        world.listen(server),
+        world.bindPath(server, "/a"),
+        world.bindPath(stream(), "/a"),
+        world.bindPath(server, "/b"),
+        world.connectPath(stream(), "/a"),
+        world.listen(server),
+        world.connectPath(stream(), "/none"),
+        stage.link("connect_unix", A.BPF_CGROUP_UNIX_CONNECT) >= 0,
+      ]
+      stage.set(11, 1)
+      const client = stream()
+      results.push(world.connectPath(client, "/a"), world.connectPath(client, "/a"))
+      const peer = stage.keep(world.accept(server))
+      results.push(world.send(client, bytes("hello")), received(stage, peer))
+      results.push(world.shutdown(client, 1), received(stage, peer), stage.events())
+      stage.set(11, 0)
+      results.push(world.connectPath(stream(), "/a"))
+      stage.set(13, 13)
+      results.push(world.connectPath(stream(), "/a"))
+      stage.set(11, 1)
+      results.push(world.connectPath(stream(), "/a"))
+      return results
     },
   },
   {

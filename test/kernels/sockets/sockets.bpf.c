@@ -223,6 +223,16 @@ int connect6(struct bpf_sock_addr *ctx)
 	return answer(11) & 1;
 }
 
+SEC("cgroup/connect_unix")
+int connect_unix(struct bpf_sock_addr *ctx)
+{
+	NOTE2(ctx->user_family, ctx->family);
+	NOTE2(ctx->type, ctx->protocol);
+	if (answer(13))
+		note(bpf_set_retval(-(int)answer(13)));
+	return answer(11) & 1;
+}
+
 SEC("cgroup/bind6")
 int bind6(struct bpf_sock_addr *ctx)
 {

@@ -27,6 +27,9 @@ export interface World {
   send(fd: number, data: Uint8Array, to?: Place): number
   /** What is there, without waiting; `from` when the source is asked for. */
   receive(fd: number, wantsSource?: boolean): { data: Uint8Array; from: Place | null } | number
+  /** AF_UNIX: a listening stream socket at a path, and a connect to one. */
+  bindPath(fd: number, path: string): number
+  connectPath(fd: number, path: string): number
   shutdown(fd: number, how: number): number
   close(fd: number): void
   name(fd: number, peer: boolean): Place | number
@@ -43,6 +46,7 @@ export interface World {
   network(): { readonly ifindex: number }
 }
 
+export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
 export const SOCK_STREAM = 1
