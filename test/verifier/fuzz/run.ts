@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz:verifier -- --runs N --seed S [--linux] [--sound]`: generated programs, and damaged
- * ones. `--linux`: our verdict beside the running kernel's; `--sound`: accepted programs run within
+ * `npm run fuzz:verifier -- --runs N --seed S [--seconds T] [--linux] [--sound]`: generated
+ * programs, and damaged ones, until so many are done or so much time is over. `--linux`: our verdict beside the running kernel's; `--sound`: accepted programs run within
  * the states that were explored; both when neither is named. What differs is made small and printed.
  */
 
@@ -23,6 +23,7 @@ function option(name: string, otherwise: number): number {
 
 const runs = option("--runs", 2000)
 const first = option("--seed", Date.now() % 1_000_000)
+const deadline = performance.now() + option("--seconds", 1e9) * 1000
 const only = ["--linux", "--sound"].filter((name) => process.argv.includes(name))
 const withLinux = only.length === 0 || only.includes("--linux")
 const withRuns = only.length === 0 || only.includes("--sound")
@@ -83,7 +84,9 @@ function violation(program: FuzzProgram, seed: number): string | null {
   return `violation: ${plain(found.violation)}`
 }
 
-for (let seed = first; seed < first + runs; seed++) {
+let done = 0
+for (; done < runs && performance.now() < deadline; done++) {
+  const seed = first + done
   const program = programOf(seed)
   if (oracle !== null) {
     const found = difference(program)
@@ -107,10 +110,10 @@ for (let seed = first; seed < first + runs; seed++) {
     }
   }
 }
-console.log(`seeds ${first} to ${first + runs - 1}`)
+console.log(`seeds ${first} to ${first + done - 1}`)
 if (oracle !== null)
   console.log(
-    `agreement: ${runs} programs, ${count.unsound} unsound accepts, ${count.falseRejects} false rejects, ` +
+    `agreement: ${done} programs, ${count.unsound} unsound accepts, ${count.falseRejects} false rejects, ` +
       `${count.errno} other errnos, ${count.messages} other messages, ${count.counts} other counts`,
   )
 if (soundness !== null)

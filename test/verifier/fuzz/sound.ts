@@ -8,9 +8,9 @@ import {
   BPF_CALL,
   BPF_EXIT,
   BPF_JMP,
+  BPF_LD,
   BPF_PSEUDO_CALL,
   decodeProgram,
-  INSN_SIZE,
   type Instruction,
 } from "../../../src/isa/index.ts"
 import type { Environment } from "../../../src/kernel/environment.ts"
@@ -237,6 +237,9 @@ class Tracer {
         this.push(left.callsite, slot, true)
       return
     }
+    // A load beyond the packet's end leaves the function, too.
+    if ((opcode & 7) === BPF_LD && (opcode & 0xe0) !== 0 && slot !== this.previous + 1)
+      this.frames.pop()
     if (opcode !== (BPF_JMP | BPF_CALL)) return
     if (src === BPF_PSEUDO_CALL) this.push(this.previous, slot, false)
     else if (slot !== this.previous + 1) this.push(this.previous, slot, true)
@@ -251,9 +254,4 @@ class Tracer {
       pointer: BigInt(low >>> 0),
     })
   }
-}
-
-/** Slots of a program. */
-export function slotsOf(program: FuzzProgram): number {
-  return program.insns.length / INSN_SIZE
 }
