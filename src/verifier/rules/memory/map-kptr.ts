@@ -95,14 +95,14 @@ function loadedFlags(v: Verifier, field: RecordField, target: KptrTarget): numbe
 }
 
 /**
- * Whether register `regno` may be put into the field, by a store or (then `errno` is EACCES) by
+ * Whether register `regno` may be put into the field, by a store or by
  * bpf_kptr_xchg(). Linux: map_kptr_match_type.
  */
 export function checkKptrMatch(
   v: Verifier,
   regno: number,
   field: RecordField,
-  errno: number = ERRNO.EINVAL,
+  errno: number = ERRNO.EACCES,
 ): void {
   const d = v.domain
   const reg = v.reg(regno)
