@@ -17,6 +17,7 @@ import {
 } from "../../spec/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
 import { summarizeCall } from "../rules/calls/summary.ts"
+import type { Subprogram } from "./code.ts"
 import { isFunctionAddress, isSubprogramCall } from "./flow.ts"
 import { subprogramStartingAt } from "./subprograms.ts"
 
@@ -49,7 +50,8 @@ export function checkStackDepth(x: Explorer): void {
   const privately = hasPrivateStack(x)
   checkFrom(x, 0, privately)
   for (let subprog = 1; subprog < subprograms.length; subprog++)
-    if (subprograms[subprog].isAsyncCallback) checkFrom(x, subprog, privately)
+    if (subprograms[subprog].isAsyncCallback || subprograms[subprog].isExceptionCallback)
+      checkFrom(x, subprog, privately)
 }
 
 function hasPrivateStack(x: Explorer): boolean {
@@ -96,7 +98,7 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
     for (; insn < end; insn++) {
       if (isThrow(x, insn)) {
         const chain = [...path.map((frame) => frame.subprog), subprog]
-        if (chain.some((index) => subprograms[index].isCallback))
+        if (chain.some((index) => isCalledBack(subprograms[index])))
           reject(
             x,
             `bpf_throw kfunc (insn ${insn}) cannot be called from callback subprog ${subprog}`,
@@ -105,6 +107,8 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
       }
       if (isSubprogramCall(code, insn)) {
         called = subprogramStartingAt(code, insn + 1 + code.imm[insn])
+        if (subprograms[called].isExceptionCallback)
+          reject(x, `insn ${insn} cannot call exception cb directly`, ERRNO.EINVAL)
       } else if (isFunctionAddress(code, insn)) {
         const target = subprogramStartingAt(code, insn + 1 + code.imm[insn])
         // Asynchronous callbacks start afresh.
@@ -139,6 +143,10 @@ function checkFrom(x: Explorer, entry: number, privately: boolean): void {
     insn = subprograms[called].start
     enter()
   }
+}
+
+function isCalledBack(subprogram: Subprogram): boolean {
+  return subprogram.isCallback || subprogram.isExceptionCallback
 }
 
 /** Exceptions do not pass the frames of the kernel that call a callback. */

@@ -15,6 +15,7 @@ import type { Verifier } from "../../verifier.ts"
 import { checkReturnValue } from "../exit/return-value.ts"
 import { inTreeCallback, pushCallback, pushElementCallback } from "./callbacks.ts"
 import { forgetPacket, releaseDynptr } from "./dynptr.ts"
+import { checkExceptionCallback } from "./exception-callback.ts"
 import { giveToGraph, markGraphNode, markNonOwning } from "./graph.ts"
 import { forkIteratorNext } from "./iterators.ts"
 import { checkKfuncArguments } from "./kfunc-arguments.ts"
@@ -63,11 +64,12 @@ function isKfuncCall({ code }: Verifier, insn: number): boolean {
   return code.opcode[insn] === (BPF_JMP | BPF_CALL) && code.src[insn] === BPF_PSEUDO_KFUNC_CALL
 }
 
-/** Before exploration: all functions of the kernel that the program calls exist. */
+/** Before exploration: all functions that the program calls, or that handle it, exist. */
 export function checkKfuncReferences(v: Verifier): void {
   const seen = new Set<number>()
   for (let insn = 0; insn < v.code.length; insn++)
     if (isKfuncCall(v, insn)) checkReference(v, insn, seen)
+  checkExceptionCallback(v)
 }
 
 /** After exploration: instruction `insn`, which is not dead, calls a function that nobody resolved. */
