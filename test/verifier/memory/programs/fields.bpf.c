@@ -4,12 +4,10 @@
 #include <bpf/bpf_core_read.h>
 
 #define private(name) SEC(".data." #name) __hidden __attribute__((aligned(8)))
-#ifndef __kptr
+#undef __kptr
+#undef __kptr_untrusted
 #define __kptr __attribute__((btf_type_tag("kptr")))
-#endif
-#ifndef __kptr_untrusted
 #define __kptr_untrusted __attribute__((btf_type_tag("kptr_untrusted")))
-#endif
 #ifndef __contains
 #define __contains(name, node) __attribute__((btf_decl_tag("contains:" #name ":" #node)))
 #endif
@@ -28,14 +26,16 @@ struct pointers {
 	__u64 count;
 	struct task_struct __kptr_untrusted *untrusted;
 	struct task_struct __kptr *task;
-	struct cgroup __kptr *group;
+	struct task_struct __kptr_untrusted *other;
 	__u64 after;
 };
+struct grouped { __u64 count; struct cgroup __kptr *group; };
 struct nested { int n; struct pointers inner[2]; };
 array_of(locks, struct locked);
 array_of(timers, struct timed);
 array_of(works, struct worked);
 array_of(kptrs, struct pointers);
+array_of(groups, struct grouped);
 array_of(nesteds, struct nested);
 
 struct node { struct bpf_list_node list; struct bpf_rb_node tree; struct bpf_refcount refs; long value; struct node *next; };
@@ -79,8 +79,8 @@ PROG(kptr_scalar) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; *(vola
 PROG(kptr_context) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; v->untrusted = (void *)ctx; return 0; }
 PROG(kptr_copied) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; struct task_struct *t = v->untrusted; if (!t) return 0; v->untrusted = t; return 0; }
 PROG(kptr_ref_written) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; v->task = 0; return 0; }
-PROG(kptr_of_another) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; struct cgroup *t = v->group; if (!t) return 0; v->untrusted = (void *)t; return 0; }
-PROG(kptr_group) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; struct cgroup *t = v->group; if (!t) return 0; return t->level; }
+PROG(kptr_of_another) { struct grouped *g = LOOKUP(groups); struct pointers *v = LOOKUP(kptrs); if (!v || !g) return 0; struct cgroup *t = g->group; if (!t) return 0; v->untrusted = (void *)t; return 0; }
+PROG(kptr_group) { struct grouped *v = LOOKUP(groups); if (!v) return 0; struct cgroup *t = v->group; if (!t) return 0; return t->level; }
 PROG(kptr_atomically) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; __sync_fetch_and_add((__u64 *)&v->untrusted, 1); return 0; }
 PROG(kptr_signed) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; int r; asm volatile("%0 = *(u8 *)(%1 + 8)" : "=r"(r) : "r"(v)); return r; }
 PROG(kptr_by_helper) { struct pointers *v = LOOKUP(kptrs); if (!v) return 0; return bpf_skb_load_bytes(ctx, 0, v, sizeof(*v)); }
