@@ -9,7 +9,7 @@ import { Mirror } from "../types/index.ts"
 import { AT_FDCWD, openFile } from "./file-calls.ts"
 import { MAY_EXEC } from "./file-system.ts"
 import { S_ISGID, S_ISUID } from "./inode.ts"
-import { Process } from "./process.ts"
+import type { Process } from "./process.ts"
 import { TASK_DEAD } from "./scheduler.ts"
 import type { World } from "./world.ts"
 
@@ -274,14 +274,14 @@ function exitTask(world: World, task: Process, status: number): void {
         task.putFile(file)
       }
       orphan(world, task)
-      const parent = task.parent instanceof Process ? task.parent : null
+      const parent = isProcess(task.parent) ? task.parent : null
       if (parent !== null && !parent.hasExited)
         sendSignal(world, task, parent, SIGNALS.SIGCHLD, SI_KERNEL)
     }
     world.scheduler.leave(task, TASK_DEAD)
     group.threads.delete(task)
     const waitsForParent =
-      groupDead && task.parent instanceof Process && task.parent.group.children.has(task)
+      groupDead && isProcess(task.parent) && task.parent.group.children.has(task)
     if (!waitsForParent) forget(world, task)
     return 0
   })
@@ -293,7 +293,7 @@ function orphan(world: World, task: Process): void {
     child.parent = world.tasks.init
     world.tasks.refresh(child)
     if (child.hasExited) forget(world, child)
-    else if (world.tasks.init instanceof Process) world.tasks.init.group.children.add(child)
+    else if (isProcess(world.tasks.init)) world.tasks.init.group.children.add(child)
   }
   task.group.children.clear()
 }
@@ -328,7 +328,7 @@ export function reap(world: World, task: Process, pid: number): number {
 export function killTask(world: World, task: Process, pid: number, signal: number): number {
   if (signal < 0 || signal > NSIG) return -ERRNO.EINVAL
   const target = world.tasks.find(pid)
-  if (!(target instanceof Process)) return -ERRNO.ESRCH
+  if (!isProcess(target)) return -ERRNO.ESRCH
   const { euid, uid } = task.credentials
   const owner = target.credentials.uid
   if (euid !== 0 && euid !== owner && uid !== owner) return -ERRNO.EPERM
@@ -430,6 +430,10 @@ export function mapFile(
 
 /** A signal that a program sends (bpf_send_signal): from the task to itself. */
 export function sendOwnSignal(world: World, task: Task, signal: number, toThread: boolean): void {
-  if (task instanceof Process && !task.hasExited)
-    sendSignal(world, task, task, signal, SI_KERNEL, toThread)
+  if (isProcess(task) && !task.hasExited) sendSignal(world, task, task, signal, SI_KERNEL, toThread)
+}
+
+/** Whether a task makes system calls of its own; the idle ones do not. */
+function isProcess(task: Task | null | undefined): task is Process {
+  return typeof task === "object" && task !== null && "group" in task
 }
