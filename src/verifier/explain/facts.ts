@@ -6,11 +6,13 @@
 import {
   BPF_ADD,
   BPF_ALU64,
+  BPF_ARSH,
   BPF_CALL,
   BPF_JMP,
   BPF_LSH,
   BPF_MUL,
   BPF_PSEUDO_KFUNC_CALL,
+  BPF_RSH,
   BPF_X,
   disassembleInstruction,
 } from "../../isa/index.ts"
@@ -153,6 +155,9 @@ export class Facts {
       if ((opcode[at] & 6) !== 4) continue
       if (operation === BPF_LSH && imm[at] < 16) return 1 << imm[at]
       if (operation === BPF_MUL) return imm[at]
+      // A signed 32-bit index is widened and scaled by one pair of shifts: << 32, >> 30.
+      const shiftsBack = operation === BPF_ARSH || operation === BPF_RSH
+      if (shiftsBack && imm[at] > 16 && imm[at] < 32) return 1 << (32 - imm[at])
     }
     return 1
   }

@@ -11,19 +11,33 @@
  * numbers; nodes are never changed. Recording stops silently at a limit.
  */
 
-import { BPF_ALU, BPF_ALU64, BPF_CALL, BPF_JMP, BPF_LDX, BPF_MOV, BPF_X } from "../../isa/index.ts"
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_ATOMIC,
+  BPF_CALL,
+  BPF_JMP,
+  BPF_LDX,
+  BPF_MOV,
+  BPF_ST,
+  BPF_STX,
+  BPF_X,
+} from "../../isa/index.ts"
 import type { Explorer } from "../explore/explorer.ts"
 import type { VerifierMap } from "../input.ts"
 import { printRegister } from "../log/register.ts"
 import {
   REG_A,
+  REG_ID,
   REG_MASK,
   REG_OFF,
   REG_PRECISE,
   REG_PROVENANCE,
+  REG_REF_OBJ_ID,
   REG_SIZE,
   REG_SMAX,
   REG_SMIN,
+  REG_SUBREG_DEF,
   REG_TYPE,
   REG_U32_MAX,
   REG_UMAX,
@@ -112,8 +126,8 @@ interface Node {
   readonly insn: number
   readonly register: number
   readonly previous: number
-  /** The register as it was, all its bytes. */
-  readonly bytes: Uint8Array
+  /** The register as it was, all its words. */
+  readonly words: Int32Array
 }
 
 export class Recorder {
@@ -139,7 +153,7 @@ export class Recorder {
     this.stepOf.delete(x.state)
     this.branches = x.branches.length
     this.frame = 0
-    this.refresh(x, Math.max(x.previousInsn, 0))
+    this.refresh(x, Math.max(x.previousInsn, 0), true)
     this.remember(x)
   }
 
@@ -169,14 +183,15 @@ export class Recorder {
       this.before[n] = x.domain.i32[(x.reg(n) + REG_PROVENANCE) >> 2]
   }
 
-  private refresh(x: Explorer, insn: number): void {
+  private refresh(x: Explorer, insn: number, all = false): void {
     const { i32 } = x.domain
-    for (let n = 0; n < REGS_PER_FRAME; n++) {
+    const only = all ? -1 : onlyWritten(x, insn)
+    for (let n = Math.max(only, 0); n < (only < 0 ? REGS_PER_FRAME : only + 1); n++) {
       const reg = x.reg(n)
       if (i32[(reg + REG_TYPE) >> 2] === NOT_INIT) continue
       const id = i32[(reg + REG_PROVENANCE) >> 2]
       const node = this.nodes[id]
-      const same = node != null && sameValue(x, reg, node.bytes)
+      const same = node != null && sameValue(x, reg, node.words)
       const wrote = writes(x, insn, n)
       if (same && !(wrote && (id !== this.before[n] || node.insn !== insn))) continue
       if (this.nodes.length >= NODES_MAX) return
@@ -188,7 +203,7 @@ export class Recorder {
         insn,
         register: n,
         previous: fresh ? 0 : id === 0 || !this.nodes[id] ? this.before[n] : id,
-        bytes: x.domain.u8.slice(reg, reg + REG_SIZE),
+        words: i32.slice(reg >> 2, (reg + REG_SIZE) >> 2),
       })
     }
   }
@@ -212,11 +227,11 @@ export class Recorder {
       return "born"
     }
     if (!node) return "born"
-    const old = i32Of(node.bytes, REG_TYPE)
+    const old = node.words[REG_TYPE >> 2]
     if (isPacket(old) && !isPacket(type)) return "invalidated"
     if (old !== SCALAR_VALUE && type === SCALAR_VALUE)
       return old & PTR_MAYBE_NULL ? "refined" : "invalidated"
-    if (isPacket(type) && i32Of(node.bytes, REG_A) !== domain.i32[(at.reg + REG_A) >> 2])
+    if (isPacket(type) && node.words[REG_A >> 2] !== domain.i32[(at.reg + REG_A) >> 2])
       return "bounds-proven"
     return (opcode & 7) === BPF_JMP && (opcode & 0xf0) === BPF_CALL ? "lost" : "refined"
   }
@@ -252,16 +267,12 @@ export class Recorder {
         kind: node.kind,
         insn: node.insn,
         register: node.register,
-        value: snapshot(x, node.bytes),
+        value: snapshot(x, node.words),
       })
       node = this.nodes[node.previous]
     }
     return events.reverse()
   }
-}
-
-function i32Of(bytes: Uint8Array, offset: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(offset, true)
 }
 
 function isPacket(type: number): boolean {
@@ -270,13 +281,37 @@ function isPacket(type: number): boolean {
 }
 
 /** Type, offset, tnum, bounds, and what `a` and `b` say are the same. */
-function sameValue(x: Explorer, reg: number, bytes: Uint8Array): boolean {
-  const { u8 } = x.domain
-  for (let at = 0; at < REG_PRECISE; at++) {
-    if (at === 72) at = REG_A
-    if (u8[reg + at] !== bytes[at]) return false
-  }
+function sameValue(x: Explorer, reg: number, words: Int32Array): boolean {
+  const { i32 } = x.domain
+  const first = reg >> 2
+  for (let at = 0; at < REG_PRECISE >> 2; at++)
+    if (i32[first + at] !== words[at] && !IGNORED.has(at)) return false
   return true
+}
+
+/** Ids and where the upper half was defined: not part of a value, as words of a register. */
+const IGNORED: ReadonlySet<number> = new Set([
+  REG_ID >> 2,
+  REG_REF_OBJ_ID >> 2,
+  REG_SUBREG_DEF >> 2,
+])
+
+/**
+ * The one register that an instruction can change; -1 when it may be any (calls, jumps), and one
+ * that never changes for stores.
+ */
+function onlyWritten(x: Explorer, insn: number): number {
+  switch (x.code.opcode[insn] & 7) {
+    case BPF_ALU:
+    case BPF_ALU64:
+    case BPF_LDX:
+      return x.code.dst[insn]
+    case BPF_ST:
+    case BPF_STX:
+      return (x.code.opcode[insn] & 0xe0) === BPF_ATOMIC ? -1 : 10
+    default:
+      return -1
+  }
 }
 
 /** Whether an instruction writes register `n`. */
@@ -296,9 +331,9 @@ function writes(x: Explorer, insn: number, n: number): boolean {
   }
 }
 
-function snapshot(x: Explorer, bytes: Uint8Array): ValueSnapshot {
-  x.domain.u8.set(bytes, PRINT_SCRATCH)
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
+function snapshot(x: Explorer, words: Int32Array): ValueSnapshot {
+  x.domain.i32.set(words, PRINT_SCRATCH >> 2)
+  const view = new DataView(words.buffer, words.byteOffset)
   const type = view.getInt32(REG_TYPE, true)
   let text = ""
   try {

@@ -5,9 +5,15 @@
 
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { assemble } from "../../../src/isa/index.ts"
 import { loadObject } from "../../../src/loader/index.ts"
 import { type BpfObject, readObject } from "../../../src/object/index.ts"
-import type { KernelInterface, ProgLoadAttr } from "../../../src/spec/index.ts"
+import {
+  BPF_PROG_TYPE,
+  ERRNO,
+  type KernelInterface,
+  type ProgLoadAttr,
+} from "../../../src/spec/index.ts"
 import { ObservingKernel } from "../../../src/tools/verify/index.ts"
 import {
   type Explained,
@@ -15,6 +21,7 @@ import {
   explain,
 } from "../../../src/verifier/explain/index.ts"
 import type { VerifierInput } from "../../../src/verifier/index.ts"
+import type { AssemblyCase } from "./cases.ts"
 
 export interface Outcome {
   readonly program: string
@@ -41,17 +48,8 @@ export function explainOn(
   const observing = new ObservingKernel(kernel, {
     program: (input, attr) => {
       if (input.name !== program.slice(0, 15)) return undefined
-      const explained = explain(input, options)
-      const errno = load(kernel, input, attr).errno
-      const loads = (explained?.repaired ?? []).map((repaired) => load(kernel, repaired, attr))
-      outcome = {
-        program,
-        explained,
-        errno,
-        repairs: loads.map((one) => one.errno),
-        repairLogs: loads.map(({ log }) => log),
-      }
-      return -125
+      outcome = judge(kernel, { program, input, attr }, options)
+      return -ERRNO.ECANCELED
     },
   })
   try {
@@ -84,5 +82,47 @@ function load(
   return {
     errno: result < 0 ? -result : 0,
     log: result < 0 ? new TextDecoder().decode(buffer.subarray(0, end)) : "",
+  }
+}
+
+/** As {@link explainOn}, for a program in assembly. */
+export function explainAssembly(
+  kernel: KernelInterface,
+  name: string,
+  given: AssemblyCase,
+  options: ExplainOptions = {},
+): Outcome {
+  let outcome: Outcome | null = null
+  const observing = new ObservingKernel(kernel, {
+    program: (input, attr) => {
+      outcome = judge(kernel, { program: name, input, attr }, options)
+      return -ERRNO.ECANCELED
+    },
+  })
+  observing.kernel.bpf("PROG_LOAD", {
+    prog_type: given.type ?? BPF_PROG_TYPE.BPF_PROG_TYPE_XDP,
+    expected_attach_type: given.attach ?? 0,
+    insns: assemble(given.text).bytes,
+    license: "GPL",
+    prog_name: name,
+  })
+  if (outcome === null) throw new Error(`${name} was not loaded`)
+  return outcome
+}
+
+function judge(
+  kernel: KernelInterface,
+  given: { program: string; input: VerifierInput; attr: ProgLoadAttr },
+  options: ExplainOptions,
+): Outcome {
+  const { program, input, attr } = given
+  const explained = explain(input, options)
+  const loads = (explained?.repaired ?? []).map((repaired) => load(kernel, repaired, attr))
+  return {
+    program,
+    explained,
+    errno: load(kernel, input, attr).errno,
+    repairs: loads.map(({ errno }) => errno),
+    repairLogs: loads.map(({ log }) => log),
   }
 }

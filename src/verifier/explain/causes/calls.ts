@@ -9,7 +9,7 @@ import {
   otherHelper,
 } from "../fixes/program.ts"
 import { releaseBeforeExit, unlock } from "../fixes/resources.ts"
-import { clampSize, initialiseRegister, zeroStack } from "../fixes/values.ts"
+import { clampReturn, clampSize, initialiseRegister, zeroStack } from "../fixes/values.ts"
 import type { Cause } from "./cause.ts"
 
 export const CALL_CAUSES: readonly Cause[] = [
@@ -240,7 +240,7 @@ export const CALL_CAUSES: readonly Cause[] = [
     pattern: /callback|At callback return|At async callback/,
     title: () => "a callback does not fit what calls it",
     help: "Callbacks are static functions; bpf_loop() and bpf_for_each_map_elem() want 0 (go on) or 1 (stop).",
-    fixes: leaveOut,
+    fixes: (f) => [...clampReturn(f), ...leaveOut(f)],
   },
   {
     code: "E3044",

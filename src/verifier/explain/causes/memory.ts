@@ -1,6 +1,6 @@
 /** Causes about pointers and the memory behind them. */
 
-import { BPF_ALU, BPF_ALU64, BPF_OR } from "../../../isa/index.ts"
+import { BPF_ALU, BPF_ALU64, BPF_MOV, BPF_OR, BPF_X } from "../../../isa/index.ts"
 import {
   PTR_MAYBE_NULL,
   PTR_TO_PACKET,
@@ -58,9 +58,12 @@ function isTruncated(f: Facts): boolean {
   const { opcode } = f.code
   const events = f.events(f.register)
   return events.some(({ insn, value }, index) => {
-    const before = events[index - 1]?.value
-    if (before === undefined || before.type === SCALAR_VALUE) return false
-    return value.type === SCALAR_VALUE && (opcode[insn] & 7) === BPF_ALU
+    if (value.type !== SCALAR_VALUE || (opcode[insn] & 7) !== BPF_ALU) return false
+    // A 32-bit move leaves no trace of what it moved but the register itself.
+    const moved =
+      (opcode[insn] & 0xf8) === (BPF_MOV | BPF_X) ? f.value(f.code.src[insn]) : undefined
+    const before = moved ?? events[index - 1]?.value
+    return before !== undefined && before.type !== SCALAR_VALUE
   })
 }
 

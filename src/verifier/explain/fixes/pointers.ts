@@ -78,10 +78,10 @@ function keepContext(f: Facts): Edit {
 }
 
 /** End of the furthest access through a register from the rejected one on, until it changes. */
-function furthest(f: Facts, pointer: number): number {
+export function furthest(f: Facts, pointer: number, from: number = f.insn): number {
   const { opcode, dst, src, off, length } = f.code
   let bytes = 0
-  for (let insn = f.insn; insn < length && insn < f.insn + 64; insn++) {
+  for (let insn = from; insn < length && insn < from + 64; insn++) {
     const family = opcode[insn] & 7
     const address = family === BPF_LDX ? src[insn] : dst[insn]
     const access = family === BPF_LDX || family === 2 || family === 3

@@ -4,7 +4,7 @@ import { BPF_ALU, BPF_ALU64, BPF_LDX } from "../../../isa/index.ts"
 import { code } from "../edit.ts"
 import type { Facts } from "../facts.ts"
 import { byEdits, type Candidate, unless } from "./candidate.ts"
-import { accessSize } from "./pointers.ts"
+import { accessSize, furthest } from "./pointers.ts"
 
 /** The largest 2^n - 1 that is not above `limit`. */
 function maskBelow(limit: number): number {
@@ -40,7 +40,8 @@ export function clampIndex(f: Facts): Candidate[] {
   // `rS += rP` is as good as `rP += rS`; the scalar is the one that was none before.
   const scalar =
     isAdd && isPointer(add.scalar) && !isPointer(add.pointer) ? add.pointer : add.scalar
-  const limit = room - (isAdd ? scale : off[f.insn] + width)
+  const reach = isAdd ? furthest(f, add.pointer, f.insn + 1) : 0
+  const limit = room - (isAdd ? Math.max(reach, scale) : off[f.insn] + width)
   if (limit < 0) return []
   const name = indexName(f, f.insn)
   const count = Math.floor(limit / scale) + 1

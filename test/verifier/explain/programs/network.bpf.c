@@ -45,6 +45,40 @@ SEC("xdp") int null_check(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+SEC("xdp") int null_arithmetic(struct xdp_md *ctx)
+{
+	__u32 k = bpf_get_prandom_u32();
+	struct val *v = bpf_map_lookup_elem(&m, &k);
+	asm volatile("%[v] += 8" : [v] "+r"(v));
+	if (v)
+		v->cnt++;
+	return XDP_PASS;
+}
+
+static const volatile int fixed = 1;
+SEC("xdp") int read_only(struct xdp_md *ctx)
+{
+	*(volatile int *)&fixed = 2;
+	return XDP_PASS;
+}
+
+static long every(__u32 i, void *data)
+{
+	return bpf_get_prandom_u32();
+}
+SEC("tc") int callback_return(struct __sk_buff *skb)
+{
+	bpf_loop(4, every, 0, 0);
+	return 0;
+}
+
+SEC("xdp") int dynptr_unmade(struct xdp_md *ctx)
+{
+	struct bpf_dynptr d = {};
+	char b[8];
+	return bpf_dynptr_read(b, sizeof(b), &d, 0, 0) & 1;
+}
+
 SEC("xdp") int null_argument(struct xdp_md *ctx)
 {
 	__u32 k = bpf_get_prandom_u32();

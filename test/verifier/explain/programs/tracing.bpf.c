@@ -88,6 +88,14 @@ SEC("tracepoint/syscalls/sys_enter_write") int ringbuf_leak(void *ctx)
 	return 0;
 }
 
+SEC("tracepoint/syscalls/sys_enter_write") int size_variable(struct sys_enter *ctx)
+{
+	void *e = bpf_ringbuf_reserve(&rb, ctx->args[0] & 63, 0);
+	if (e)
+		bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
 SEC("tracepoint/syscalls/sys_enter_write") int ringbuf_null(void *ctx)
 {
 	__u64 *e = bpf_ringbuf_reserve(&rb, 8, 0);
