@@ -41,14 +41,17 @@ const NOT_ASKED: Asked = {
  */
 export function mayCrashLinux({ insns, funcInfo }: FuzzProgram): boolean {
   const info = new Uint32Array(funcInfo.slice().buffer)
-  const first = info.length > 2 ? info[2] : insns.length
-  return decodeProgram(insns).some(
-    ({ opcode }, slot) =>
-      slot >= first &&
-      (opcode & 7) === BPF_LD &&
-      (opcode & 0xe0) >= BPF_ABS &&
-      (opcode & 0xe0) <= BPF_IND,
+  const program = decodeProgram(insns)
+  const first = info.length > 2 ? info[2] : program.length
+  const loads = program.flatMap(({ opcode }, slot) => {
+    const mode = opcode & 0xe0
+    return (opcode & 7) === BPF_LD && (mode === BPF_ABS || mode === BPF_IND) ? [slot] : []
+  })
+  // The main function may be called, too, by a damaged call.
+  const mainIsCalled = program.some(
+    ({ opcode, src, imm }, slot) => opcode === 0x85 && src === 1 && slot + 1 + imm < first,
   )
+  return loads.some((slot) => mainIsCalled || slot >= first)
 }
 
 /**
