@@ -59,14 +59,12 @@ import {
 import { type HistoryEntry, type Reference, State } from "../state/state.ts"
 import { DST_OP, SRC_OP, type Verifier } from "../verifier.ts"
 import { forEachRegisterOf, frameOf, registerAt, slotAt, slotCount } from "./frames.ts"
+import { FRAME_SHIFT, MAIN_FUNC, SLOT_SHIFT, STACK_ACCESS } from "./history.ts"
 import { mayCallUnderLock } from "./lock-calls.ts"
 import { LoopVisits } from "./loops.ts"
 import { markChainPrecision, markSlotPrecision } from "./precision.ts"
 import type { ExploredState } from "./prune.ts"
 import { StackLiveness } from "./stack-liveness.ts"
-
-/** BPF_MAIN_FUNC: the call site of a frame that nobody called. */
-export const MAIN_FUNC = -1
 
 /** A path to be explored later. */
 export interface Branch {
@@ -641,14 +639,6 @@ export class Explorer implements Verifier {
     return typeOf(this.domain, reg) === SCALAR_VALUE && isConstant(this.domain, reg)
   }
 }
-
-/** `flags` of a history entry: a stack access, to this frame and slot. */
-export const STACK_ACCESS = 1
-export const FRAME_SHIFT = 8
-export const SLOT_SHIFT = 16
-/** The jump compared stack pointers: they need no precision. */
-export const SOURCE_IS_STACK = 2
-export const DESTINATION_IS_STACK = 4
 
 /** Marks all eight bytes of a slot. */
 export function fillSlot(domain: Domain, slot: number, type: number): void {

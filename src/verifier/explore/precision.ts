@@ -40,16 +40,16 @@ import { FRAME_CALLSITE, FRAME_SUBPROGNO } from "../state/layout.ts"
 import { SCALAR_VALUE } from "../state/register-types.ts"
 import { isPrecise, setPrecise, typeOf } from "../state/registers.ts"
 import type { HistoryEntry, State } from "../state/state.ts"
+import type { Explorer } from "./explorer.ts"
+import { frameOf, isSpilled, registerAt, slotAt, slotCount } from "./frames.ts"
 import {
   DESTINATION_IS_STACK,
-  type Explorer,
   FRAME_SHIFT,
   MAIN_FUNC,
   SLOT_SHIFT,
   SOURCE_IS_STACK,
   STACK_ACCESS,
-} from "./explorer.ts"
-import { frameOf, isSpilled, registerAt, slotAt, slotCount } from "./frames.ts"
+} from "./history.ts"
 
 /** R1 to R5. */
 const ARGUMENTS = 0x3e

@@ -46,7 +46,8 @@ import {
 import { State } from "../state/state.ts"
 import { arithmetic } from "./alu.ts"
 import { conditionalJump } from "./branch.ts"
-import { type Explorer, MAIN_FUNC } from "./explorer.ts"
+import type { Explorer } from "./explorer.ts"
+import { MAIN_FUNC } from "./history.ts"
 import { finishPath, isVisited } from "./prune.ts"
 
 /** Explores subprogram `subprog` (0: the program itself) from its entry. */

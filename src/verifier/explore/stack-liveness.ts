@@ -15,6 +15,7 @@
 
 import type { Code } from "../program/code.ts"
 import { edgesOf } from "../program/flow.ts"
+import { findPredecessors, type Predecessors } from "../program/predecessors.ts"
 import type { Explorer } from "./explorer.ts"
 import { insnOfFrame } from "./loops.ts"
 
@@ -37,6 +38,7 @@ export class StackLiveness {
   private current: Chain[] = []
   private currentInsns: number[] = []
   private valid = false
+  private sources: Predecessors | null = null
   /** What the current instruction did, by frame: read and write masks. */
   private readonly reads = new Int32Array(16)
   private readonly writes = new Int32Array(16)
@@ -178,7 +180,8 @@ export class StackLiveness {
   private flow(chain: Chain): void {
     const { code } = this
     const { start, end, live, reads, writes, changed } = chain
-    const from = code.predecessors()
+    this.sources ??= findPredecessors(code)
+    const from = this.sources
     // The last ones first: most changes travel backwards through the program.
     changed.sort((first, second) => first - second)
     for (let insn = changed.pop(); insn !== undefined; insn = changed.pop()) {

@@ -4,7 +4,6 @@
  */
 
 import { decodeInstruction, INSN_SIZE, type Instruction } from "../../isa/index.ts"
-import { findPredecessors } from "./predecessors.ts"
 
 /** Bits of {@link Code.marks}. */
 export const PRUNE_POINT = 1
@@ -49,12 +48,6 @@ export interface Subprogram {
   fastcallStackOffset: number
 }
 
-/** Instructions before instruction `i`: `insns[first[i]]` to `insns[first[i + 1] - 1]`. */
-export interface Predecessors {
-  readonly first: Int32Array
-  readonly insns: Int32Array
-}
-
 export class Code {
   readonly bytes: Uint8Array
   readonly length: number
@@ -90,14 +83,6 @@ export class Code {
     this.pointerType = new Int32Array(length)
     this.mapIndex = new Int32Array(length).fill(-1)
     this.decode()
-  }
-
-  private sources: Predecessors | null = null
-
-  /** Which instructions come directly before each, within its subprogram. */
-  predecessors(): Predecessors {
-    this.sources ??= findPredecessors(this)
-    return this.sources
   }
 
   instruction(insn: number): Instruction {

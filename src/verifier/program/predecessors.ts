@@ -1,7 +1,13 @@
 /** The control flow backwards, in two arrays. */
 
-import { type Code, type Predecessors, SECOND_SLOT } from "./code.ts"
+import { type Code, SECOND_SLOT } from "./code.ts"
 import { edgesOf } from "./flow.ts"
+
+/** Instructions before instruction `i`: `insns[first[i]]` to `insns[first[i + 1] - 1]`. */
+export interface Predecessors {
+  readonly first: Int32Array
+  readonly insns: Int32Array
+}
 
 export function findPredecessors(code: Code): Predecessors {
   const { length } = code
