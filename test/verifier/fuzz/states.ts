@@ -134,8 +134,9 @@ function outsideRegister(state: DataView, at: number, value: bigint, place: Plac
   return null
 }
 
-/** A distance from the pointer's base, beside its fixed offset. */
-function outsideOffset(state: DataView, at: number, distance: bigint): string | null {
+/** A distance from the pointer's base, beside its fixed offset; addresses have 32 bits of it. */
+function outsideOffset(state: DataView, at: number, apart: bigint): string | null {
+  const distance = BigInt.asIntN(32, apart)
   const bits = BigInt.asUintN(64, distance)
   const value = state.getBigUint64(at + REG_VALUE, true)
   const mask = state.getBigUint64(at + REG_MASK, true)

@@ -100,6 +100,8 @@ function isSpecialContext(v: Verifier, btf: Btf, target: number): boolean {
       return isU64(pointee)
     case PT.BPF_PROG_TYPE_TRACING: {
       const raw = v.input.expectedAttachType === AT.BPF_TRACE_RAW_TP
+      if (v.input.expectedAttachType === AT.BPF_TRACE_ITER)
+        return isStruct(pointee) && pointee.name.startsWith("bpf_iter__")
       return isU64(pointee) || (raw && pointee.name === "bpf_raw_tracepoint_args")
     }
     case PT.BPF_PROG_TYPE_LSM:
