@@ -30,6 +30,11 @@ import {
 import type { Place } from "./explanation.ts"
 import type { History, ProvenanceEvent, ValueSnapshot } from "./provenance.ts"
 
+/** Helpers by name; kernel functions keep their ids: their types may be far away. */
+const NAMES = {
+  helperName: (id: number) => (HELPERS[id] === undefined ? undefined : `bpf_${HELPERS[id].name}`),
+}
+
 export class Facts {
   readonly input: VerifierInput
   readonly rejection: Rejection
@@ -69,7 +74,7 @@ export class Facts {
   place(insn: number): Place {
     let instruction = ""
     try {
-      instruction = disassembleInstruction(this.input.insns, insn)
+      instruction = disassembleInstruction(this.input.insns, insn, NAMES)
     } catch {
       // What cannot be decoded is shown by number alone.
     }
