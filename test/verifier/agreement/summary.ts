@@ -57,7 +57,8 @@ export class Summary {
     if (ours === linux) this.equalCounts++
     if (linux > TIMED_ABOVE && answer.microseconds[1] > 0)
       this.timed.push({ name, ours: answer.microseconds[0], linux: answer.microseconds[1] })
-    if (is === "equal") return null
+    if (is === "equal")
+      return ours === linux ? null : `other count: ${object}: ${answerText(answer)}`
     const text = `${is}: ${object}: ${answerText(answer)}`
     this.differences.push({ is, text })
     return text
