@@ -76,6 +76,16 @@ export interface EmbeddedKernelOptions {
   readonly btf?: Btf
   /** Instructions that one run of a program may take before it is stopped. */
   readonly budget?: number
+  /**
+   * Whether programs must pass the verifier, as on Linux; true by default. Without it any
+   * well-formed program is loaded, and what it does wrong is a fault when it runs.
+   */
+  readonly verify?: boolean
+  /**
+   * `interpreter` counts every instruction of a run; `jit` compiles everything to WebAssembly and
+   * counts loops only; `auto`, the default, interprets first and compiles what runs often.
+   */
+  readonly engine?: "interpreter" | "jit" | "auto"
   /** Bytes of kernel memory at most; maps that find no more get ENOMEM. */
   readonly memoryMaxBytes?: number
   /** CONFIG_ values for `.kconfig` externs. */

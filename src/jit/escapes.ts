@@ -1,10 +1,10 @@
 /**
- * Whether packet addresses ever leave the registers: stored to memory, given to a helper, or
- * returned. When
- * none can, nobody sees their tags, and loads from the context need not add them.
+ * Whether packet addresses ever leave the registers (stored to memory, given to a helper, returned),
+ * or are looked at other than as addresses. When that cannot be, nobody sees their tags, and loads from the context need not add them.
  */
 
 import * as code from "../interpreter/code.ts"
+import { BPF_ADD, BPF_ALU, BPF_ALU64, BPF_JMP32, BPF_MOV, BPF_SUB, BPF_XOR } from "../isa/index.ts"
 import { END, type FunctionGraph } from "./cfg.ts"
 import type { FunctionInfo, ProgramContext } from "./program.ts"
 import { PACKET, RegisterValues, UNKNOWN } from "./values.ts"
@@ -22,6 +22,8 @@ export function packetEscapes(
     const kind = registers.kind[operand >> 1]
     return kind === PACKET || kind === UNKNOWN
   }
+  const isPacket = (operand: number): boolean =>
+    operand < code.REGISTER_WORDS && registers.kind[operand >> 1] === PACKET
   for (const { structure, values } of functions) {
     const { graph } = structure
     for (let block = 0; block < graph.count; block++) {
@@ -30,6 +32,10 @@ export function packetEscapes(
         const at = slot * code.WORDS
         const operation = words[at + code.WORD_OP]
         if (isStore(operation) && mayBePacket(words[at + code.WORD_SRC])) return true
+        if (looksAtAddress(words[at + code.WORD_WIRE])) {
+          if (isPacket(words[at + code.WORD_SRC]) || isPacket(words[at + code.WORD_DST]))
+            return true
+        }
         if (operation === code.OP_CALL_REGISTER) return true
         if (operation === 0x85)
           for (let register = argumentCount(slot); register > 0; register--)
@@ -41,6 +47,20 @@ export function packetEscapes(
     }
   }
   return false
+}
+
+/**
+ * Operations after which an address without its tag could be told from one with it: on the lower
+ * half alone, and those in which the tags of two addresses do not cancel out.
+ */
+function looksAtAddress(opcode: number): boolean {
+  const class_ = opcode & 7
+  if (class_ === BPF_ALU || class_ === BPF_JMP32) return true
+  if (class_ !== BPF_ALU64) return false
+  const operation = opcode & 0xf0
+  return (
+    operation !== BPF_ADD && operation !== BPF_SUB && operation !== BPF_MOV && operation !== BPF_XOR
+  )
 }
 
 function isMain(graph: FunctionGraph): boolean {

@@ -54,7 +54,11 @@ describe("the engine option", () => {
 
   it("`auto` leaves programs interpreted that no verifier has accepted", () => {
     const notices: string[] = []
-    const kernel = createEmbeddedKernel({ engine: "auto", onNotice: (text) => notices.push(text) })
+    const kernel = createEmbeddedKernel({
+      engine: "auto",
+      verify: false,
+      onNotice: (text) => notices.push(text),
+    })
     const program = load(kernel, "r0 = 2; exit")
     withoutCompilation(() => {
       expect(testRun(kernel, program, 500)).toBe(2)

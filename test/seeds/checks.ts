@@ -74,8 +74,10 @@ export const CHECKS: Readonly<Record<string, (objectOf: ObjectOf) => void>> = {
   },
 
   bug_prog(objectOf) {
-    // The kernel stops what the verifier would not have let in: the program never returns.
-    using bench = testBench(objectOf("bug_prog"), { budget: 100_000 })
+    const object = objectOf("bug_prog")
+    expect(() => testBench(object).close()).toThrow(/infinite loop detected at insn 0/)
+    // Without the verifier the kernel stops what never returns.
+    using bench = testBench(object, { budget: 100_000, verify: false })
     const { outcomes } = bench.kernel.call("do_nanosleep")
     expect(outcomes).toHaveLength(1)
     expect(outcomes[0].fault).not.toBeNull()

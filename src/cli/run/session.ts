@@ -112,7 +112,12 @@ async function openKernel(
     return { kernel: await openLinux(), embedded: null }
   }
   const { embeddedKernel } = await import("../../api/embedded.ts")
-  const embedded = embeddedKernel({ cpus: options.cpus, seed: options.seed })
+  // Interpreted: compiled code does not count the instructions that are reported.
+  const embedded = embeddedKernel({
+    cpus: options.cpus,
+    seed: options.seed,
+    engine: "interpreter",
+  })
   return { kernel: embedded, embedded }
 }
 

@@ -128,6 +128,7 @@ export class Engines {
   /** Compiles a program now; null when it stays interpreted. */
   compiled(kernel: KernelState, program: Program): JitProgram<Environment> | null {
     this.kernel = kernel
+    if (this.options.engine === "interpreter") return null
     const tier = this.tierOf(program)
     if (tier.state !== "ready" && tier.state !== "refused") this.compile(tier, true)
     return tier.compiled
