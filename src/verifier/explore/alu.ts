@@ -227,7 +227,8 @@ function operate(x: Explorer, operation: number): void {
     else
       x.reject(
         ERRNO.EACCES,
-        `R${dstReg} pointer ${aluSymbol(code.instruction(insn)) ?? "?"} pointer prohibited`,
+        // The kernel's words do not tell signed division from unsigned.
+        `R${dstReg} pointer ${aluSymbol({ ...code.instruction(insn), off: 0 }) ?? "?"} pointer prohibited`,
         { rule: "pointer-arithmetic", register: dstReg },
       )
   } else if (srcPointer) {

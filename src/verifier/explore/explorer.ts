@@ -389,8 +389,9 @@ export class Explorer implements Verifier {
     saved.speculative ||= speculative
     saved.history = this.state.history.slice()
     this.branches.push({ state: saved, insn, previous, logPosition: this.log.position })
+    // Linux means E2BIG, and gives EFAULT.
     if (this.branches.length > BPF_COMPLEXITY_LIMIT_JMP_SEQ)
-      this.reject(ERRNO.E2BIG, `The sequence of ${this.branches.length} jumps is too complex.`, {
+      this.reject(ERRNO.EFAULT, `The sequence of ${this.branches.length} jumps is too complex.`, {
         rule: "complexity",
       })
     if (saved.parent !== null) saved.parent.branches++
