@@ -62,10 +62,11 @@ export const INSTRUCTION_SET: readonly WrittenRow[] = [
   ],
   [
     "verification",
-    "structure, helpers, kfuncs, licence; no verifier yet: every access is checked while the program runs",
+    "yes, with the verdicts of Linux 6.18; rules of fentry, LSM, struct_ops and ext were not checked against Linux",
     KERNEL,
-    "test/interpreter/safety.test.ts",
+    "test/verifier/agreement/agreement.test.ts",
   ],
+  ["engine", "interpreter, and a JIT to WebAssembly", KERNEL, "test/jit/engines.test.ts"],
   [
     "assembler: kernel's, LLVM's and bpf_conformance's notation",
     "yes",

@@ -8,6 +8,7 @@
  * never allocate, so that they never move anything. Results that are truth values are 0 or 1.
  */
 
+import { wasmModule } from "../../base/index.ts"
 import { FRAME_SLOTS, FRAME_STACK, SAVED_BASE, SLOT_SIZE } from "../state/layout.ts"
 import { WASM_BASE64 } from "./domain.wasm.ts"
 
@@ -221,12 +222,6 @@ const GRAIN = 64
 
 let compiled: WebAssembly.Module | undefined
 
-function module(): WebAssembly.Module {
-  if (compiled !== undefined) return compiled
-  const text = atob(WASM_BASE64)
-  return (compiled = new WebAssembly.Module(Uint8Array.from(text, (c) => c.charCodeAt(0))))
-}
-
 /**
  * A domain with a memory of its own (4 MiB, grows).
  *
@@ -234,7 +229,9 @@ function module(): WebAssembly.Module {
  */
 export function createDomain(): Domain {
   const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES })
-  const instance = new WebAssembly.Instance(module(), { env: { memory, abort } })
+  const instance = new WebAssembly.Instance((compiled ??= wasmModule(WASM_BASE64)), {
+    env: { memory, abort },
+  })
   const functions = instance.exports as unknown as DomainFunctions
   /** Free blocks by size / GRAIN. */
   let freeLists: (number[] | undefined)[] = []
